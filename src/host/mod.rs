@@ -1,0 +1,3 @@
+//! Where manifests come from and where status goes.
+
+pub mod local;

@@ -1,0 +1,31 @@
+//! UserSync brings people from CSV files into a user database, the GitOps way.
+//!
+//! The modules are layers; an arrow (`use crate::…`) points down this list only:
+//!
+//! | layer | what it does |
+//! |---|---|
+//! | [`cli`] | the command line: arguments in, text and exit codes out |
+//! | [`app`] | the composition root: the one place that names the engine and the adapters |
+//! | [`host`] | where manifests come from and where status goes: a folder |
+//! | [`reports`] | adapters that keep reports |
+//! | [`source`] | adapters that fetch files: a directory, SFTP |
+//! | [`store`] | adapters that hold users: SQLite, PostgreSQL |
+//! | [`engine`] | the run: file → rows → plan → applied → report; effects only through [`ports`] |
+//! | [`control`] | pure: validate a manifest, compute a schedule |
+//! | [`sync`] | pure: decode, map, compare, guard, render |
+//! | [`ports`] | the traits between the engine and the world |
+//! | [`model`] | words without logic: job, user, change, report |
+//! | [`api`] | the custom resources; their doc comments are the CRD's descriptions |
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod control;
+pub mod engine;
+pub mod host;
+pub mod model;
+pub mod ports;
+pub mod reports;
+pub mod source;
+pub mod store;
+pub mod sync;

@@ -1,0 +1,102 @@
+//! Why a run ended as it did: the reasons of the condition `Succeeded`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($(#[$type_doc:meta])* $type:ident { $($(#[doc = $doc:literal])+ $name:ident,)+ }) => {
+        $(#[$type_doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $type { $($(#[doc = $doc])+ $name,)+ }
+
+        impl $type {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The name as it stands in status, reports and the rejects file.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)+ }
+            }
+
+            /// What it means, for the documentation.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii(),)+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use reasons;
+
+reasons! {
+    /// Why a run ended as it did.
+    Reason {
+        /// All rows were imported, or would be.
+        Completed,
+        /// The import is done; some rows were refused.
+        CompletedWithRejects,
+        /// There was no file to import.
+        NoFile,
+        /// A retry found that the run had been committed.
+        AlreadyApplied,
+        /// A safeguard was breached: nothing was written, a person decides.
+        Held,
+        /// The approved run is not what would happen any more.
+        ApprovalOutdated,
+        /// The folder does not exist on the source.
+        FolderMissing,
+        /// The source did not answer, or broke off.
+        SourceUnreachable,
+        /// The source refused the login or the access.
+        SourceDenied,
+        /// The file can't be imported: not CSV, a mapped column is missing, a header name twice.
+        InvalidFile,
+        /// The file is larger than `maxSize`.
+        FileTooLarge,
+        /// The table, a column or the unique key is missing or unfit.
+        TargetInvalid,
+        /// Another sync writes the same users.
+        TargetShared,
+        /// The database refused the login or a right.
+        TargetDenied,
+        /// The database did not answer, or broke off.
+        TargetUnreachable,
+        /// Others kept editing the same users, or held a lock, for too long.
+        TargetBusy,
+        /// The database failed in a way that has no name here.
+        TargetFailed,
+        /// This machine failed: its disk is full, a folder can't be written.
+        LocalFailed,
+    }
+}
+
+/// How a run ended, as an exit code and a mail's subject see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Done; also when there was nothing to do.
+    Completed,
+    /// Done, with rows refused.
+    Rejects,
+    /// Waits for a person.
+    Held,
+    /// Not done.
+    Failed,
+}
+
+impl Reason {
+    /// What kind of end this is.
+    pub const fn verdict(self) -> Verdict {
+        match self {
+            Self::Completed | Self::NoFile | Self::AlreadyApplied => Verdict::Completed,
+            Self::CompletedWithRejects => Verdict::Rejects,
+            Self::Held => Verdict::Held,
+            _ => Verdict::Failed,
+        }
+    }
+}

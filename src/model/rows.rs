@@ -1,0 +1,120 @@
+//! Many rows of nullable text in two allocations.
+
+/// Rows of equal width. A cell is text or NULL; all text lies in one buffer, so that a million rows
+/// cost no million allocations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    width: usize,
+    text: String,
+    /// Per cell: where it ends in `text`, with [`NULL`] set if it is NULL.
+    ends: Vec<u32>,
+}
+
+const NULL: u32 = 1 << 31;
+
+impl Rows {
+    /// Rows of `width` cells; none yet.
+    pub fn new(width: usize) -> Self {
+        Self { width, ..Self::default() }
+    }
+
+    /// How many cells a row has.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        if self.width == 0 { 0 } else { self.ends.len() / self.width }
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Bytes of text held: the measure by which a batch is cut. Keep a batch under 1 GiB.
+    pub fn size(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Adds a cell; `width` of them make a row.
+    pub fn push(&mut self, cell: Option<&str>) {
+        let null = match cell {
+            Some(text) => {
+                self.text.push_str(text);
+                0
+            }
+            None => NULL,
+        };
+        // A batch is cut long before 2 GiB.
+        self.ends.push(self.text.len() as u32 | null);
+    }
+
+    /// Adds a row of `width` cells.
+    pub fn push_row<'a>(&mut self, cells: impl IntoIterator<Item = Option<&'a str>>) {
+        let before = self.ends.len();
+        cells.into_iter().for_each(|cell| self.push(cell));
+        debug_assert_eq!(self.ends.len() - before, self.width, "a row of another width");
+    }
+
+    /// Forgets the rows and keeps the memory.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// The row of that number, from 0.
+    pub fn row(&self, index: usize) -> Row<'_> {
+        debug_assert!(index < self.len());
+        Row { rows: self, first: index * self.width }
+    }
+
+    /// All rows in order.
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.len()).map(|index| self.row(index))
+    }
+}
+
+/// One row of [`Rows`].
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    rows: &'a Rows,
+    first: usize,
+}
+
+impl<'a> Row<'a> {
+    /// The cell in that place, from 0; None is NULL.
+    pub fn get(&self, cell: usize) -> Option<&'a str> {
+        let at = self.first + cell;
+        let end = self.rows.ends[at];
+        if end & NULL != 0 {
+            return None;
+        }
+        let start = if at == 0 { 0 } else { self.rows.ends[at - 1] & !NULL };
+        Some(&self.rows.text[start as usize..end as usize])
+    }
+
+    /// All cells in order.
+    pub fn cells(&self) -> impl Iterator<Item = Option<&'a str>> {
+        let row = *self;
+        (0..self.rows.width).map(move |cell| row.get(cell))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_come_back_as_they_went_in() {
+        let mut rows = Rows::new(3);
+        rows.push_row([Some("a"), None, Some("")]);
+        rows.push_row([None, Some("bc"), Some("d")]);
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows.row(0).cells().collect::<Vec<_>>(), [Some("a"), None, Some("")]);
+        assert_eq!(rows.row(1).cells().collect::<Vec<_>>(), [None, Some("bc"), Some("d")]);
+        rows.clear();
+        assert!(rows.is_empty());
+    }
+}

@@ -1,0 +1,236 @@
+//! The traits between the engine and the world. Adapters implement them, [`crate::app`] plugs them in.
+
+use std::{collections::BTreeMap, path::Path};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use tokio::io::AsyncWrite;
+
+use crate::model::{
+    change::{Change, ChangeKind},
+    column::Table,
+    file::{Listed, Stamp},
+    job::SyncId,
+    ledger::{Claim, Fence, LedgerRow, OpenStep},
+    plan::Layout,
+    progress::Progress,
+    reason::Reason,
+    report::Reports,
+    rows::Rows,
+};
+
+/// Where files come from: one folder on one server. One login is reused as long as the source lives; a connection
+/// that broke is made anew by the next call.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Where this is, for people: `sftp://files.example.com/outbox`, `/data/inbox`. No user name, no secret.
+    fn location(&self) -> String;
+
+    /// Everything in the folder, in no order. Bounded: a folder of more than 100,000 names is an error.
+    async fn list(&self) -> Result<Vec<Listed>, SourceError>;
+
+    /// What the file looks like now; None if there is none (or it is no regular file).
+    async fn stat(&self, name: &str) -> Result<Option<Stamp>, SourceError>;
+
+    /// Copies the file's bytes to `into`, in order, and says how many there were. Fails with
+    /// [`SourceError::Changed`] as soon as there are more than `file.size`, or fewer at the end.
+    async fn fetch(
+        &self,
+        file: &Stamp,
+        into: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<u64, SourceError>;
+
+    /// Moves a file within the source; both names are relative to the folder (`users.csv`, `bak/users.csv`). The
+    /// folder of `to` is made when it is missing. Never overwrites: [`SourceError::Exists`].
+    async fn rename(&self, from: &str, to: &str) -> Result<(), SourceError>;
+
+    /// Deletes a file.
+    async fn delete(&self, name: &str) -> Result<(), SourceError>;
+}
+
+/// Why a source failed. Each message is whole: what, where, why, what to do; no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// The folder does not exist.
+    #[error("{0}")]
+    FolderMissing(String),
+    /// The login or an access was refused, or the host key is not one of those expected.
+    #[error("{0}")]
+    Denied(String),
+    /// No connection, no answer in time, or it broke off.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The file is not there any more.
+    #[error("{0}")]
+    Missing(String),
+    /// The file is not what was listed: it grows, shrank or was replaced.
+    #[error("{0}")]
+    Changed(String),
+    /// The name to move to is taken.
+    #[error("{0}")]
+    Exists(String),
+    /// This machine failed to keep what was fetched.
+    #[error("{0}")]
+    Local(String),
+}
+
+impl SourceError {
+    /// The run's reason, when it ends because of this.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::FolderMissing(_) => Reason::FolderMissing,
+            Self::Denied(_) => Reason::SourceDenied,
+            Self::Unreachable(_) | Self::Missing(_) | Self::Changed(_) | Self::Exists(_) => Reason::SourceUnreachable,
+            Self::Local(_) => Reason::LocalFailed,
+        }
+    }
+}
+
+/// Where users are, with the ledger beside them.
+#[async_trait]
+pub trait UserStore: Send + Sync {
+    /// Reads the table's description. Writes nothing.
+    async fn inspect(&self) -> Result<Table, StoreError>;
+
+    /// Whether the claim could be made: [`StoreError::Shared`] if not. Writes nothing, makes no ledger.
+    async fn check(&self, claim: &Claim) -> Result<(), StoreError>;
+
+    /// Makes the ledger if there is none, registers the claim ([`StoreError::Shared`] if another stands against it)
+    /// and begins a new attempt: every earlier fence of the sync is void from here on.
+    async fn open(&self, claim: &Claim) -> Result<Fence, StoreError>;
+
+    /// The committed run of that name. None also where there is no ledger.
+    async fn committed(&self, sync: &SyncId, run: &str) -> Result<Option<LedgerRow>, StoreError>;
+
+    /// The committed runs of files with these names, newest first.
+    async fn imported(&self, sync: &SyncId, names: &[String]) -> Result<Vec<LedgerRow>, StoreError>;
+
+    /// The newest committed run.
+    async fn last(&self, sync: &SyncId) -> Result<Option<LedgerRow>, StoreError>;
+
+    /// The committed runs with steps still open, oldest first.
+    async fn unfinished(&self, sync: &SyncId) -> Result<Vec<LedgerRow>, StoreError>;
+
+    /// Notes that a step of a committed run is done.
+    async fn close(&self, sync: &SyncId, run: &str, step: OpenStep) -> Result<(), StoreError>;
+
+    /// All users in scope, in batches of about 1 MiB, in no order: the layout's columns, canonical. One consistent
+    /// snapshot; locks nothing.
+    async fn scan(
+        &self,
+        layout: &Layout,
+        scope: &BTreeMap<String, String>,
+    ) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError>;
+
+    /// The users that this sync deactivated and nobody set back: match key, and whole seconds since, by the database's
+    /// clock. Nothing where there is no ledger.
+    async fn deactivated(&self, sync: &SyncId) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError>;
+
+    /// Which of these match keys (rows of one cell) a row outside the scope holds: their places in `keys`. Empty where the
+    /// scope's columns are part of the unique key.
+    async fn outside(
+        &self,
+        layout: &Layout,
+        scope: &BTreeMap<String, String>,
+        keys: &Rows,
+    ) -> Result<Vec<usize>, StoreError>;
+
+    /// Begins the one transaction: locks the sync's ledger row and sees that the fence still stands
+    /// ([`StoreError::Fenced`], or [`StoreError::Busy`] after `timeouts.lock`).
+    async fn begin(
+        &self,
+        fence: &Fence,
+        layout: &Layout,
+        scope: &BTreeMap<String, String>,
+    ) -> Result<Box<dyn Apply>, StoreError>;
+}
+
+/// The one transaction of a run. Dropped without [`Apply::commit`], it leaves nothing behind.
+#[async_trait]
+pub trait Apply: Send {
+    /// Applies changes of one kind, each only if the user's row still is what was compared: else
+    /// [`StoreError::Stale`]. Deactivations and restorations are noted beside the ledger.
+    async fn change(&mut self, kind: ChangeKind, changes: &[Change]) -> Result<Vec<Refused>, StoreError>;
+
+    /// Adds users: the layout's insert columns in order, and the scope. A match key that is there meanwhile is
+    /// [`StoreError::Stale`].
+    async fn add(&mut self, users: &Rows) -> Result<Vec<Refused>, StoreError>;
+
+    /// Writes the ledger row and commits, both or neither.
+    async fn commit(self: Box<Self>, row: &LedgerRow) -> Result<(), StoreError>;
+
+    /// Undoes everything.
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// A row that the database itself refused: it left no trace, its neighbours are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its place in what was handed over.
+    pub index: usize,
+    /// The database's reason in plain words: constraint, column. No other user's values.
+    pub message: String,
+}
+
+/// Why a store failed. Each message is whole: what, where, why, what to do; no secret, no connection string.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Missing table, column or key; a database that isn't there.
+    #[error("{0}")]
+    Invalid(String),
+    /// Another sync's claim stands against this one.
+    #[error("{0}")]
+    Shared(String),
+    /// The login or a right was refused.
+    #[error("{0}")]
+    Denied(String),
+    /// No connection, or it was lost.
+    #[error("{0}")]
+    Unreachable(String),
+    /// A lock was not to be had in time.
+    #[error("{0}")]
+    Busy(String),
+    /// A user's row is not what was compared any more: compare again.
+    #[error("{0}")]
+    Stale(String),
+    /// A later attempt of the same sync has taken over.
+    #[error("{0}")]
+    Fenced(String),
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl StoreError {
+    /// The run's reason, when it ends because of this.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Invalid(_) => Reason::TargetInvalid,
+            Self::Shared(_) => Reason::TargetShared,
+            Self::Denied(_) => Reason::TargetDenied,
+            Self::Unreachable(_) => Reason::TargetUnreachable,
+            Self::Busy(_) | Self::Stale(_) | Self::Fenced(_) => Reason::TargetBusy,
+            Self::Failed(_) => Reason::TargetFailed,
+        }
+    }
+}
+
+/// Where reports are kept.
+#[async_trait]
+pub trait ReportStore: Send + Sync {
+    /// Publishes a run's staged files (all files in `staged`) and says where they are. Safe to repeat: what is there
+    /// already with the same content stays. Leaves `staged` as it is.
+    async fn publish(&self, sync: &SyncId, run: &str, staged: &Path) -> Result<Reports, ReportError>;
+}
+
+/// Why a report could not be published.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ReportError(pub String);
+
+/// Is told how far a run is. Called often: must be cheap.
+pub trait Watch: Send + Sync {
+    /// The run is here now.
+    fn at(&self, progress: Progress);
+}

@@ -1,0 +1,3 @@
+//! Adapters that keep reports.
+
+pub mod folder;

@@ -1,0 +1,4 @@
+//! Adapters that fetch files.
+
+pub mod directory;
+pub mod sftp;

@@ -1,0 +1,4 @@
+//! Adapters that hold users, with the ledger beside them.
+
+pub mod postgres;
+pub mod sqlite;

@@ -1,0 +1,12 @@
+//! Pure: from bytes to a plan, and from a plan to reports. No network, no database, no clock; files only as readers and
+//! writers that are handed in.
+
+pub mod decode;
+pub mod diff;
+pub mod guard;
+pub mod index;
+pub mod layout;
+pub mod map;
+pub mod render;
+pub mod spill;
+pub mod value;
