@@ -1,13 +1,9 @@
 //! Why a run ended as it did: the reasons of the condition `Succeeded`.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 macro_rules! reasons {
     ($(#[$type_doc:meta])* $type:ident { $($(#[doc = $doc:literal])+ $name:ident,)+ }) => {
         $(#[$type_doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $type { $($(#[doc = $doc])+ $name,)+ }
 
         impl $type {
@@ -25,8 +21,8 @@ macro_rules! reasons {
             }
         }
 
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
             }
         }
