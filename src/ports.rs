@@ -157,6 +157,9 @@ pub trait Apply: Send {
     /// [`StoreError::Stale`].
     async fn add(&mut self, users: &Rows) -> Result<Vec<Refused>, StoreError>;
 
+    /// Forgets that the sync deactivated these users (match keys): somebody has set them back since.
+    async fn forget(&mut self, keys: &[String]) -> Result<(), StoreError>;
+
     /// Writes the ledger row and commits, both or neither.
     async fn commit(self: Box<Self>, row: &LedgerRow) -> Result<(), StoreError>;
 
@@ -219,6 +222,9 @@ impl StoreError {
 /// Where reports are kept.
 #[async_trait]
 pub trait ReportStore: Send + Sync {
+    /// Where a run's files of these names will be once they are published.
+    fn locate(&self, sync: &SyncId, run: &str, names: &[String]) -> Reports;
+
     /// Publishes a run's staged files (all files in `staged`) and says where they are. Safe to repeat: what is there
     /// already with the same content stays. Leaves `staged` as it is.
     async fn publish(&self, sync: &SyncId, run: &str, staged: &Path) -> Result<Reports, ReportError>;
