@@ -1,1 +1,1 @@
-//! Stub.
+//! PostgreSQL.
