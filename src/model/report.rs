@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{counts::Counts, reason::Reason};
+use super::{change::ChangeKind, counts::Counts, reason::Reason, reject::Reject};
 use crate::api::Mode;
 
 /// A run that has ended.
@@ -111,4 +111,58 @@ pub struct Reports {
     /// `<file's stem>_rejects.csv`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejects: Option<String>,
+}
+
+/// The first changes and rejects of a run, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// The first changes.
+    pub changes: Vec<SampleChange>,
+    /// The first rejects.
+    pub rejects: Vec<Reject>,
+}
+
+/// One user of a [`Sample`], with sensitive values masked already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SampleChange {
+    /// What happens to the user.
+    pub action: ChangeAction,
+    /// The match key.
+    pub user_id: String,
+    /// The physical line of the file's row; none for a user absent from the file.
+    pub line: Option<u64>,
+    /// The properties that change, of an updated user: name, before, after. None is "empty".
+    pub properties: Vec<(String, Option<String>, Option<String>)>,
+}
+
+/// What happened to a user, in the words of the reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeAction {
+    /// New in the table.
+    Added,
+    /// Some properties changed; also a user set active again.
+    Updated,
+    /// Deleted or deactivated.
+    Removed,
+}
+
+impl ChangeAction {
+    /// `added`, `updated` or `removed`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Updated => "updated",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+impl From<ChangeKind> for ChangeAction {
+    fn from(kind: ChangeKind) -> Self {
+        match kind {
+            ChangeKind::Delete | ChangeKind::Deactivate => Self::Removed,
+            ChangeKind::Update | ChangeKind::Restore => Self::Updated,
+        }
+    }
 }
