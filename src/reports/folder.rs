@@ -1,9 +1,9 @@
 //! Reports in a folder: `ROOT/NAMESPACE/SYNC/RUN/…`.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder, File, Permissions},
     io::{self, Read},
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -98,7 +98,11 @@ fn publish(staged: &Path, place: &Path) -> io::Result<Vec<String>> {
     let parent = place.parent().ok_or(io::ErrorKind::InvalidInput)?;
     make_folders(parent)?;
     let run = place.file_name().unwrap_or_default().to_string_lossy();
-    let hidden = |what: &str| tempfile::Builder::new().prefix(&format!(".{run}-{what}-")).tempdir_in(parent);
+    let private = Permissions::from_mode(0o700);
+    let hidden = |what: &str| {
+        let prefix = format!(".{run}-{what}-");
+        tempfile::Builder::new().prefix(&prefix).permissions(private.clone()).tempdir_in(parent)
+    };
     let fresh = hidden("new")?;
     for name in &names {
         let to = fresh.path().join(name);
@@ -198,8 +202,6 @@ fn make_folders(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn sync(namespace: &str, name: &str) -> SyncId {

@@ -50,6 +50,9 @@ pub fn summary(report: &RunReport, sample: &Sample, manifests: &[String]) -> Vec
     changes(&mut page, report, sample);
     rejects(&mut page, report, sample);
     guard(&mut page, report, manifests);
+    if !report.warnings.is_empty() {
+        page.block("");
+    }
     for warning in &report.warnings {
         page.add(Tone::Warning, format!("  warning: {}", paragraph(warning, 11)));
     }
