@@ -1,99 +1,45 @@
 //! The custom resources `UserSync` and `UserSyncRun` (`usersync.dev/v1alpha1`).
+//!
+//! | file | part |
+//! |---|---|
+//! | `usersync/` | what a person writes, part by part, and the status that comes back |
+//! | `run` | one run |
+//! | `outcome` | what a run says of itself: file, counts, guard, progress, reports |
+//! | `reference` | names of Secrets and ConfigMaps |
+//! | `duration`, `size`, `limit` | texts with a meaning: `1h30m`, `200Mi`, `10%` |
+//! | `crd` | the definitions as objects, schemas and YAML |
+//!
+//! The doc comments of fields are the descriptions that `kubectl explain` shows.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+pub mod crd;
+pub mod duration;
+pub mod limit;
+pub mod outcome;
+pub mod reference;
+pub mod run;
+pub mod size;
+pub mod usersync;
 
-/// What a run does to the target: writes to it, or only says what it would write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Mode {
-    /// Changes are committed.
-    Import,
-    /// Nothing is written but the report.
-    Simulation,
-}
+pub use self::{
+    crd::{crd_files, crds},
+    outcome::{Counts, FileReport, GuardReport, Progress, Reports, Step},
+    run::{Mode, Trigger, UserSyncRun, UserSyncRunSpec, UserSyncRunStatus},
+    usersync::{
+        Action, ConflictMode, UserSync, UserSyncSpec,
+        mapping::{EmptyCell, PropertyPolicy, PropertyType},
+        server::Algorithms,
+        source::Select,
+        status::UserSyncStatus,
+    },
+};
 
-/// What happens to users who are in the database already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ConflictMode {
-    /// Only mapped properties change.
-    #[default]
-    Update,
-    /// The whole record: unmapped or empty properties become empty.
-    Replace,
-    /// Existing users are left alone.
-    Skip,
-}
-
-/// What the rows of the file mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Action {
-    /// Users are added or updated; absent users stay.
-    #[default]
-    Upsert,
-    /// The file lists users to remove.
-    Delete,
-    /// The file is the whole truth: absent users are removed.
-    Mirror,
-}
-
-/// The type that a property's text must have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum PropertyType {
-    /// Any text.
-    Text,
-    /// An e-mail address; checked, not changed.
-    Email,
-    /// A whole number.
-    Integer,
-    /// A number with a point.
-    Number,
-    /// true/false, yes/no, y/n, t/f, 1/0, on/off in any case.
-    Boolean,
-    /// ISO 8601, or as `format` says.
-    Date,
-    /// ISO 8601, or as `format` says; without an offset it is local to `mapping.timeZone`.
-    DateTime,
-    /// A UUID.
-    Uuid,
-}
-
-/// When a property is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum PropertyPolicy {
-    /// On each import.
-    #[default]
-    Always,
-    /// Only when the user is added: later edits stick.
-    OnCreate,
-}
-
-/// What an empty cell says of an existing user's property.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum EmptyCell {
-    /// The property stays as it is.
-    Keep,
-    /// The property becomes empty.
-    Clear,
-}
-
-/// Which of several files a run takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Select {
-    /// The oldest by modification time, then name.
-    #[default]
-    Oldest,
-    /// The newest by modification time, then name.
-    Newest,
-    /// All of them, oldest first, a run each.
-    All,
-}
-
-/// Which SSH algorithms are offered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Algorithms {
-    /// Those without known weaknesses.
-    #[default]
-    Modern,
-    /// Older ones as well, for servers that offer nothing else.
-    Legacy,
-}
+/// The resources' group.
+pub const GROUP: &str = "usersync.dev";
+/// The resources' group and version, as `apiVersion` has it.
+pub const API_VERSION: &str = "usersync.dev/v1alpha1";
+/// Annotation on a UserSync: a new value starts one import.
+pub const UPDATE_NOW: &str = "usersync.dev/update-now";
+/// Annotation on a UserSync: a new value starts one simulation.
+pub const SIMULATE_NOW: &str = "usersync.dev/simulate-now";
+/// Annotation on a held UserSyncRun: the SHA-256 of its file starts one import of it.
+pub const APPROVE: &str = "usersync.dev/approve";

@@ -1,11 +1,11 @@
 //! What a run says of itself when it has ended: the object of `run -o json` and of `report.json`.
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{change::ChangeKind, counts::Counts, reason::Reason, reject::Reject};
 use crate::api::Mode;
+pub use crate::api::outcome::{FileReport, GuardReport, Reports};
 
 /// A run that has ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,38 +41,6 @@ pub struct RunReport {
     pub reports: Reports,
 }
 
-/// The file of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct FileReport {
-    /// The name within the folder.
-    pub name: String,
-    /// Size in bytes.
-    pub size: u64,
-    /// SHA-256 of the content, in hexadecimal; known once it was fetched.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// Data rows; known once it was read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
-}
-
-/// What the safeguards said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GuardReport {
-    /// Whether the run waits for a person.
-    pub held: bool,
-    /// Each breach in plain words.
-    pub reasons: Vec<String>,
-    /// How many users would lose a value that they have.
-    #[serde(default)]
-    pub emptied: u64,
-    /// How many removals the guard counted, mapped deactivations included.
-    #[serde(default)]
-    pub removals: u64,
-}
-
 /// Seconds spent in each step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -91,26 +59,6 @@ pub struct Timings {
     pub finish: f64,
     /// From start to end.
     pub total: f64,
-}
-
-/// Where a run's reports are: paths or URLs; what does not exist is left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Reports {
-    /// `report.json`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub report: Option<String>,
-    /// `report.html`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub html: Option<String>,
-    /// `changes.csv.gz`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub changes: Option<String>,
-    /// `records.jsonl.gz`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub records: Option<String>,
-    /// `<file's stem>_rejects.csv`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rejects: Option<String>,
 }
 
 /// The first changes and rejects of a run, for people.
