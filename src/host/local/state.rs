@@ -1,1 +1,159 @@
-//! Stub.
+//! The state folder beside the manifests (`.usersync/`, or `--data DIR`), for runs without a cluster:
+//!
+//! | path | holds |
+//! |---|---|
+//! | `users.db` | the embedded database, if there is one |
+//! | `status/NAMESPACE/NAME.yaml` | the status of a sync |
+//! | `runs/NAMESPACE/RUN.yaml` | a run that ended |
+//! | `reports/NAMESPACE/NAME/RUN/` | its reports |
+//! | `spool/NAMESPACE/NAME/RUN/` | what a run at work keeps; `.lock` beside it says which process works |
+//!
+//! All of it is for its own account only (files 0600, folders 0700). What can't be read is reported and never deleted.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    kept::Kept,
+    private::{make_folder, one_name, unreadable, write},
+};
+use crate::model::job::{Shown, SyncId};
+
+pub use super::{private::StateError, spool::Spool};
+
+/// The state folder.
+#[derive(Clone, Debug)]
+pub struct State {
+    root: PathBuf,
+}
+
+/// Where the state of these manifests is when nothing else is said: beside the first one.
+pub fn beside(manifest: &Path) -> PathBuf {
+    let folder = match manifest {
+        stdin if stdin == Path::new("-") => Path::new(""),
+        folder if folder.is_dir() => folder,
+        file => file.parent().unwrap_or(Path::new("")),
+    };
+    folder.join(".usersync")
+}
+
+impl State {
+    /// Opens the folder, and makes it and what belongs into it where that is missing.
+    pub fn open(root: &Path) -> Result<Self, StateError> {
+        let state = Self { root: root.to_owned() };
+        let fresh = !root.exists();
+        for folder in ["status", "runs", "reports", "spool"] {
+            make_folder(&root.join(folder))?;
+        }
+        // Nothing in here is for version control. A folder that was there before is its owner's affair.
+        let ignore = root.join(".gitignore");
+        if (fresh || root.file_name().is_some_and(|name| name == ".usersync")) && !ignore.exists() {
+            write(&ignore, b"*\n")?;
+        }
+        Ok(state)
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The embedded database.
+    pub fn users_db(&self) -> PathBuf {
+        self.root.join("users.db")
+    }
+
+    /// Where reports go, unless `--reports` says otherwise.
+    pub fn reports(&self) -> PathBuf {
+        self.root.join("reports")
+    }
+
+    /// Takes the sync for this process: [`StateError::Busy`] if another one has it. Given back when the spool is dropped.
+    pub fn spool(&self, sync: &SyncId) -> Result<Spool, StateError> {
+        Spool::take(&self.root.join("spool").join(one_name(&sync.namespace)?).join(one_name(&sync.name)?), sync)
+    }
+
+    /// Keeps a run that ended: the `UserSyncRun` object.
+    pub fn write_run(&self, sync: &SyncId, run: &str, object: &impl Serialize) -> Result<(), StateError> {
+        let folder = self.root.join("runs").join(one_name(&sync.namespace)?);
+        make_folder(&folder)?;
+        write_yaml(&folder.join(format!("{}.yaml", one_name(run)?)), object)
+    }
+
+    /// The runs of a sync that were kept, newest first. One damaged file in the namespace's folder is an error: whose
+    /// run it is can't be known.
+    pub fn runs<T: DeserializeOwned>(&self, sync: &SyncId) -> Result<Vec<T>, StateError> {
+        self.kept(sync)?.into_iter().map(Kept::into_object).collect()
+    }
+
+    /// What the newest held run of the sync showed for the file with this SHA-256: what an approval of it covers.
+    pub fn last_held(&self, sync: &SyncId, sha256: &str) -> Result<Option<Shown>, StateError> {
+        let held = self.kept(sync)?.into_iter().find(|kept| kept.held(sha256));
+        held.map(|kept| kept.shown()).transpose()
+    }
+
+    /// Keeps the status of a sync: the `UserSyncStatus`.
+    pub fn write_status(&self, sync: &SyncId, status: &impl Serialize) -> Result<(), StateError> {
+        let path = self.status_path(sync)?;
+        path.parent().map_or(Ok(()), make_folder)?;
+        write_yaml(&path, status)
+    }
+
+    /// The status of a sync; none if none was written yet.
+    pub fn status<T: DeserializeOwned>(&self, sync: &SyncId) -> Result<Option<T>, StateError> {
+        let path = self.status_path(sync)?;
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(path, error)),
+        };
+        serde_yaml::from_str(&text).map(Some).map_err(|why| StateError::Corrupt { path, why: why.to_string() })
+    }
+
+    fn status_path(&self, sync: &SyncId) -> Result<PathBuf, StateError> {
+        let name = format!("{}.yaml", one_name(&sync.name)?);
+        Ok(self.root.join("status").join(one_name(&sync.namespace)?).join(name))
+    }
+
+    fn kept(&self, sync: &SyncId) -> Result<Vec<Kept>, StateError> {
+        let folder = self.root.join("runs").join(one_name(&sync.namespace)?);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(folder, error)),
+        };
+        let mut runs = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| unreadable(folder.clone(), error))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            // Hidden ones are half written by a process that was killed.
+            if name.starts_with('.') || !name.ends_with(".yaml") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).map_err(|error| unreadable(path.clone(), error))?;
+            let run = Kept::read(path, &text)?;
+            if run.sync() == sync.name {
+                runs.push(run);
+            }
+        }
+        runs.sort_by(|a, b| (b.started(), b.path()).cmp(&(a.started(), a.path())));
+        Ok(runs)
+    }
+}
+
+fn write_yaml(path: &Path, object: &impl Serialize) -> Result<(), StateError> {
+    let failed = |error: serde_yaml::Error| StateError::Io {
+        path: path.to_owned(),
+        what: "written",
+        source: io::Error::other(error),
+    };
+    write(path, serde_yaml::to_string(object).map_err(failed)?.as_bytes())
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,0 +1,87 @@
+//! A `UserSyncRun` as it was kept: read no further than an approval needs, so that a later release still understands what
+//! an earlier one wrote.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_yaml::Value;
+
+use super::private::StateError;
+use crate::model::{job::Shown, reason::Reason};
+
+/// A run that was kept.
+pub(super) struct Kept {
+    path: PathBuf,
+    object: Value,
+    sync: String,
+    started: Option<Timestamp>,
+}
+
+impl Kept {
+    /// Reads the file's text.
+    pub fn read(path: PathBuf, text: &str) -> Result<Self, StateError> {
+        let object: Value = match serde_yaml::from_str(text) {
+            Ok(object) => object,
+            Err(why) => return Err(StateError::Corrupt { path, why: why.to_string() }),
+        };
+        let Some(sync) = object["spec"]["sync"].as_str().map(str::to_owned) else {
+            return Err(StateError::Corrupt { path, why: "spec.sync is missing".into() });
+        };
+        let started = match &object["status"]["startTime"] {
+            Value::Null => None,
+            value => match value.as_str().and_then(|text| text.parse().ok()) {
+                Some(time) => Some(time),
+                None => return Err(StateError::Corrupt { path, why: "status.startTime is no time".into() }),
+            },
+        };
+        Ok(Self { path, object, sync, started })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whose run it is.
+    pub fn sync(&self) -> &str {
+        &self.sync
+    }
+
+    /// When it began.
+    pub fn started(&self) -> Option<Timestamp> {
+        self.started
+    }
+
+    /// Whether it is held, with the file of this SHA-256.
+    pub fn held(&self, sha256: &str) -> bool {
+        let status = &self.object["status"];
+        let held = status["conditions"].as_sequence().into_iter().flatten().any(|condition| {
+            condition["type"].as_str() == Some("Succeeded")
+                && condition["reason"].as_str() == Some(Reason::Held.as_str())
+        });
+        held && status["file"]["sha256"].as_str().is_some_and(|is| is.eq_ignore_ascii_case(sha256))
+    }
+
+    /// What it showed. A number that is missing is no zero: an approval would cover less, or more, than was seen.
+    pub fn shown(&self) -> Result<Shown, StateError> {
+        let number = |part: &str, name: &str| {
+            let value = self.object["status"][part][name].as_u64();
+            value.ok_or_else(|| StateError::Corrupt {
+                path: self.path.clone(),
+                why: format!("status.{part}.{name} is no whole number"),
+            })
+        };
+        Ok(Shown {
+            removals: number("guard", "removals")?,
+            emptied: number("guard", "emptied")?,
+            rejected: number("counts", "rejected")?,
+        })
+    }
+
+    /// The whole object.
+    pub fn into_object<T: DeserializeOwned>(self) -> Result<T, StateError> {
+        let path = self.path;
+        serde_yaml::from_value(self.object).map_err(|why| StateError::Corrupt { path, why: why.to_string() })
+    }
+}

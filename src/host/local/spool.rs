@@ -1,0 +1,96 @@
+//! The spool of one sync: folders of its runs at work, and the lock that keeps a second process out.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::private::{StateError, make_folder, one_name};
+use crate::model::job::SyncId;
+
+/// The right to work on one sync, and the place for it. The system takes the lock back when the process ends, however
+/// it ends.
+#[derive(Debug)]
+pub struct Spool {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Spool {
+    pub(super) fn take(folder: &Path, sync: &SyncId) -> Result<Self, StateError> {
+        make_folder(folder)?;
+        let path = folder.join(".lock");
+        let failed = |source| StateError::Io { path: path.clone(), what: "locked", source };
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let mut lock = open.map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let holder = holder(&mut lock);
+                return Err(StateError::Busy { sync: sync.clone(), holder, path });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let sign = |lock: &mut File| {
+            lock.set_len(0)?;
+            writeln!(lock, "{}", std::process::id())
+        };
+        sign(&mut lock).map_err(failed)?;
+        Ok(Self { folder: folder.to_owned(), _lock: lock })
+    }
+
+    /// The private folder of a run (0700); made when missing, with what it holds when not.
+    pub fn folder(&self, run: &str) -> Result<PathBuf, StateError> {
+        let folder = self.folder.join(one_name(run)?);
+        make_folder(&folder)?;
+        Ok(folder)
+    }
+
+    /// The runs that have a folder: the one at work, and those of killed processes.
+    pub fn runs(&self) -> Result<Vec<String>, StateError> {
+        let failed = |source| StateError::Io { path: self.folder.clone(), what: "read", source };
+        let mut runs = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if let Ok(name) = entry.file_name().into_string()
+                && one_name(&name).is_ok()
+                && entry.file_type().map_err(failed)?.is_dir()
+            {
+                runs.push(name);
+            }
+        }
+        runs.sort();
+        Ok(runs)
+    }
+
+    /// Removes the folder of a run, with what it holds.
+    pub fn remove(&self, run: &str) -> Result<(), StateError> {
+        let folder = self.folder.join(one_name(run)?);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StateError::Io { path: folder, what: "removed", source: error })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what killed runs left, except of the runs named, which have steps open. Says which went.
+    pub fn clean(&self, still_open: &[String]) -> Result<Vec<String>, StateError> {
+        let mut left = self.runs()?;
+        left.retain(|run| !still_open.contains(run));
+        left.iter().try_for_each(|run| self.remove(run))?;
+        Ok(left)
+    }
+}
+
+/// Who has the lock, as far as the file says it.
+fn holder(lock: &mut File) -> String {
+    let mut text = String::new();
+    let read = lock.rewind().and_then(|()| lock.take(32).read_to_string(&mut text));
+    match (read, text.trim().parse::<u32>()) {
+        (Ok(_), Ok(pid)) => format!("process {pid}"),
+        _ => "another process".into(),
+    }
+}
