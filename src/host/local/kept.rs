@@ -4,11 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 
 use super::private::StateError;
-use crate::model::{job::Shown, reason::Reason};
+use crate::{
+    api::UserSyncRun,
+    model::{job::Shown, reason::Reason},
+};
 
 /// A run that was kept.
 pub(super) struct Kept {
@@ -80,7 +82,7 @@ impl Kept {
     }
 
     /// The whole object.
-    pub fn into_object<T: DeserializeOwned>(self) -> Result<T, StateError> {
+    pub fn into_run(self) -> Result<UserSyncRun, StateError> {
         let path = self.path;
         serde_yaml::from_value(self.object).map_err(|why| StateError::Corrupt { path, why: why.to_string() })
     }

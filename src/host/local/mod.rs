@@ -1,5 +1,6 @@
 //! A folder of manifests, with its state beside it.
 
+pub mod ended;
 mod kept;
 pub mod manifests;
 mod private;

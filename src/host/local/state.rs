@@ -15,13 +15,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
 use super::{
     kept::Kept,
     private::{make_folder, one_name, unreadable, write},
 };
-use crate::model::job::{Shown, SyncId};
+use crate::{
+    api::{UserSyncRun, UserSyncStatus},
+    model::job::{Shown, SyncId},
+};
 
 pub use super::{private::StateError, spool::Spool};
 
@@ -77,17 +80,17 @@ impl State {
         Spool::take(&self.root.join("spool").join(one_name(&sync.namespace)?).join(one_name(&sync.name)?), sync)
     }
 
-    /// Keeps a run that ended: the `UserSyncRun` object.
-    pub fn write_run(&self, sync: &SyncId, run: &str, object: &impl Serialize) -> Result<(), StateError> {
+    /// Keeps a run of the sync, under the name that it has; [`super::ended::ended`] makes it of a report.
+    pub fn write_run(&self, sync: &SyncId, run: &UserSyncRun) -> Result<(), StateError> {
         let folder = self.root.join("runs").join(one_name(&sync.namespace)?);
         make_folder(&folder)?;
-        write_yaml(&folder.join(format!("{}.yaml", one_name(run)?)), object)
+        write_yaml(&folder.join(format!("{}.yaml", one_name(run.metadata.name.as_deref().unwrap_or_default())?)), run)
     }
 
     /// The runs of a sync that were kept, newest first. One damaged file in the namespace's folder is an error: whose
     /// run it is can't be known.
-    pub fn runs<T: DeserializeOwned>(&self, sync: &SyncId) -> Result<Vec<T>, StateError> {
-        self.kept(sync)?.into_iter().map(Kept::into_object).collect()
+    pub fn runs(&self, sync: &SyncId) -> Result<Vec<UserSyncRun>, StateError> {
+        self.kept(sync)?.into_iter().map(Kept::into_run).collect()
     }
 
     /// What the newest held run of the sync showed for the file with this SHA-256: what an approval of it covers.
@@ -96,15 +99,15 @@ impl State {
         held.map(|kept| kept.shown()).transpose()
     }
 
-    /// Keeps the status of a sync: the `UserSyncStatus`.
-    pub fn write_status(&self, sync: &SyncId, status: &impl Serialize) -> Result<(), StateError> {
+    /// Keeps the status of a sync.
+    pub fn write_status(&self, sync: &SyncId, status: &UserSyncStatus) -> Result<(), StateError> {
         let path = self.status_path(sync)?;
         path.parent().map_or(Ok(()), make_folder)?;
         write_yaml(&path, status)
     }
 
     /// The status of a sync; none if none was written yet.
-    pub fn status<T: DeserializeOwned>(&self, sync: &SyncId) -> Result<Option<T>, StateError> {
+    pub fn status(&self, sync: &SyncId) -> Result<Option<UserSyncStatus>, StateError> {
         let path = self.status_path(sync)?;
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,

@@ -2,9 +2,16 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use serde_yaml::Value;
-
 use super::*;
+use crate::{
+    api::Mode,
+    host::local::ended::ended,
+    model::{
+        counts::Counts,
+        reason::Reason,
+        report::{FileReport, GuardReport, Reports, RunReport, Timings},
+    },
+};
 
 fn sync(name: &str) -> SyncId {
     SyncId { instance: "usersync".into(), namespace: "default".into(), name: name.into() }
@@ -21,13 +28,27 @@ fn opened() -> (tempfile::TempDir, State) {
 }
 
 /// A run as it is kept.
-fn run(sync: &str, reason: &str, start: &str, sha256: &str, removals: u64) -> Value {
-    let text = format!(
-        "{{spec: {{sync: {sync}}}, status: {{conditions: [{{type: Succeeded, status: 'False', reason: {reason}}}], \
-         startTime: '{start}', file: {{name: a.csv, size: 1, sha256: '{sha256}'}}, counts: {{rejected: 3}}, \
-         guard: {{held: true, reasons: [], emptied: 2, removals: {removals}}}}}}}"
+fn run(sync: &str, name: &str, reason: Reason, start: &str, sha256: &str, removals: u64) -> UserSyncRun {
+    let spec = format!(
+        "{{sync: {sync}, uid: u, generation: 1, mode: Import, trigger: Schedule, slot: '2026-11-22T01:00:00Z', \
+         syncSpec: {{source: {{directory: {{path: inbox}}}}, mapping: {{userId: {{column: id}}}}}}}}"
     );
-    serde_yaml::from_str(&text).unwrap()
+    let report = RunReport {
+        sync: sync.into(),
+        run: name.into(),
+        mode: Mode::Import,
+        reason,
+        message: "why".into(),
+        file: Some(FileReport { name: "a.csv".into(), size: 1, sha256: Some(sha256.into()), rows: Some(9) }),
+        counts: Counts { read: 9, rejected: 3, ..Counts::default() },
+        guard: GuardReport { held: reason == Reason::Held, reasons: vec![], emptied: 2, removals },
+        start_time: start.parse().unwrap(),
+        completion_time: start.parse().unwrap(),
+        timings: Timings::default(),
+        warnings: vec![],
+        reports: Reports::default(),
+    };
+    ended("default", serde_yaml::from_str(&spec).unwrap(), &report)
 }
 
 #[test]
@@ -38,8 +59,8 @@ fn everything_is_private_and_unversioned() {
     }
     assert_eq!(fs::read_to_string(state.root().join(".gitignore")).unwrap(), "*\n");
     let hr = sync("hr");
-    state.write_run(&hr, "hr-1", &run("hr", "Held", "2026-11-22T01:00:00Z", "ab", 1)).unwrap();
-    state.write_status(&hr, &Value::from("Active")).unwrap();
+    state.write_run(&hr, &run("hr", "hr-1", Reason::Held, "2026-11-22T01:00:00Z", "ab", 1)).unwrap();
+    state.write_status(&hr, &UserSyncStatus::default()).unwrap();
     assert_eq!(mode(&state.root().join("runs/default/hr-1.yaml")), 0o600);
     assert_eq!(mode(&state.root().join("status/default/hr.yaml")), 0o600);
     let spool = state.spool(&hr).unwrap();
@@ -92,23 +113,25 @@ fn an_approval_covers_what_the_newest_held_run_showed() {
     let (_temp, state) = opened();
     let hr = sync("hr");
     assert_eq!(state.last_held(&hr, "ab").unwrap(), None);
-    for (name, object) in [
-        ("hr-1", run("hr", "Held", "2026-11-22T01:00:00Z", "ab", 1)),
-        // Later by the instant, though not by its text.
-        ("hr-2", run("hr", "Held", "2026-11-22T02:30:00+01:00", "ab", 2)),
-        ("hr-3", run("hr", "Held", "2026-11-22T03:00:00Z", "cd", 3)),
-        ("hr-4", run("hr", "Completed", "2026-11-22T04:00:00Z", "ab", 4)),
-        ("hr-x-5", run("hr-x", "Held", "2026-11-22T05:00:00Z", "ab", 5)),
+    for kept in [
+        run("hr", "hr-1", Reason::Held, "2026-11-22T01:00:00Z", "ab", 1),
+        run("hr", "hr-2", Reason::Held, "2026-11-22T01:30:00.5Z", "ab", 2),
+        run("hr", "hr-0", Reason::Held, "2026-11-22T03:00:00Z", "cd", 3),
+        run("hr", "hr-4", Reason::Completed, "2026-11-22T04:00:00Z", "ab", 4),
+        run("hr-x", "hr-x-5", Reason::Held, "2026-11-22T05:00:00Z", "ab", 5),
     ] {
-        state.write_run(&hr, name, &object).unwrap();
+        state.write_run(&hr, &kept).unwrap();
     }
     let shown = |removals| Some(Shown { removals, emptied: 2, rejected: 3 });
     assert_eq!(state.last_held(&hr, "ab").unwrap(), shown(2));
     assert_eq!(state.last_held(&hr, "CD").unwrap(), shown(3));
     assert_eq!(state.last_held(&hr, "ef").unwrap(), None);
-    let runs: Vec<Value> = state.runs(&hr).unwrap();
-    let removals: Vec<_> = runs.iter().map(|r| r["status"]["guard"]["removals"].as_u64().unwrap()).collect();
-    assert_eq!(removals, [4, 3, 2, 1]);
+    let runs = state.runs(&hr).unwrap();
+    let names: Vec<_> = runs.iter().map(|r| r.metadata.name.as_deref().unwrap()).collect();
+    assert_eq!(names, ["hr-4", "hr-0", "hr-2", "hr-1"]);
+    assert_eq!(runs[0], run("hr", "hr-4", Reason::Completed, "2026-11-22T04:00:00Z", "ab", 4));
+    let succeeded = |run: &UserSyncRun| run.status.as_ref().unwrap().conditions[0].status.clone();
+    assert_eq!((succeeded(&runs[0]), succeeded(&runs[1])), ("True".into(), "False".into()));
 }
 
 #[test]
@@ -136,13 +159,15 @@ fn damage_is_reported_and_left_alone() {
 fn a_status_comes_back_as_it_was_written() {
     let (_temp, state) = opened();
     let hr = sync("hr");
-    assert_eq!(state.status::<Value>(&hr).unwrap(), None);
-    state.write_status(&hr, &Value::from(1)).unwrap();
-    state.write_status(&hr, &Value::from("two")).unwrap();
-    assert_eq!(state.status::<Value>(&hr).unwrap(), Some(Value::from("two")));
-    let folder: Vec<_> = fs::read_dir(state.root().join("status/default")).unwrap().collect();
-    assert_eq!(folder.len(), 1, "no half-written file is left");
-    assert!(matches!(state.status::<u64>(&hr), Err(StateError::Corrupt { .. })));
+    assert_eq!(state.status(&hr).unwrap(), None);
+    let status = |generation| UserSyncStatus { observed_generation: Some(generation), ..UserSyncStatus::default() };
+    state.write_status(&hr, &status(1)).unwrap();
+    state.write_status(&hr, &status(2)).unwrap();
+    assert_eq!(state.status(&hr).unwrap(), Some(status(2)));
+    let folder = state.root().join("status/default");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no half-written file is left");
+    fs::write(folder.join("hr.yaml"), "[").unwrap();
+    assert!(matches!(state.status(&hr), Err(StateError::Corrupt { .. })));
 }
 
 #[test]
@@ -152,8 +177,17 @@ fn names_that_lead_elsewhere_are_refused() {
     let spool = state.spool(&hr).unwrap();
     for name in ["", "..", "../x", "/etc", ".lock", "a b", "a\0"] {
         assert!(matches!(state.spool(&sync(name)), Err(StateError::Name(_))), "{name:?}");
-        assert!(matches!(state.write_run(&hr, name, &1), Err(StateError::Name(_))), "{name:?}");
-        assert!(matches!(state.write_status(&sync(name), &1), Err(StateError::Name(_))), "{name:?}");
+        assert!(
+            matches!(
+                state.write_run(&hr, &run("hr", name, Reason::Held, "2026-11-22T01:00:00Z", "ab", 1)),
+                Err(StateError::Name(_))
+            ),
+            "{name:?}"
+        );
+        assert!(
+            matches!(state.write_status(&sync(name), &UserSyncStatus::default()), Err(StateError::Name(_))),
+            "{name:?}"
+        );
         assert!(matches!(spool.remove(name), Err(StateError::Name(_))), "{name:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The summary against texts that a person has read: `golden/*.txt`. `UPDATE_GOLDEN=1` writes them anew.
+//! The summary against texts that a person has read: `golden/*.txt`. `UPDATE=1` writes them anew.
 
 use jiff::Timestamp;
 
@@ -76,7 +76,7 @@ fn golden(name: &str, report: &RunReport, sample: &Sample, manifests: &[&str]) {
     let manifests: Vec<String> = manifests.iter().map(|m| (*m).to_owned()).collect();
     let text = plain(&summary(report, sample, &manifests));
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sync/render/golden").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+    if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
     assert_eq!(text, std::fs::read_to_string(&path).unwrap(), "{name}");

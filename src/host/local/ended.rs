@@ -1,0 +1,41 @@
+//! A run that ended, as the `UserSyncRun` that is kept.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use crate::{
+    api::{UserSyncRun, UserSyncRunSpec, UserSyncRunStatus},
+    model::{reason::Verdict, report::RunReport},
+};
+
+/// The longest message of a condition, in characters (Kubernetes API conventions).
+const MESSAGE: usize = 32_768;
+
+/// The object of a run that ended: named as the report says, with the condition `Succeeded`.
+pub fn ended(namespace: &str, spec: UserSyncRunSpec, report: &RunReport) -> UserSyncRun {
+    let status = match report.reason.verdict() {
+        Verdict::Completed | Verdict::Rejects => "True",
+        Verdict::Held | Verdict::Failed => "False",
+    };
+    let succeeded = Condition {
+        type_: "Succeeded".into(),
+        status: status.into(),
+        reason: report.reason.as_str().into(),
+        message: report.message.chars().take(MESSAGE).collect(),
+        last_transition_time: Time(report.completion_time),
+        observed_generation: None,
+    };
+    let mut run = UserSyncRun::new(&report.run, spec);
+    run.metadata.namespace = Some(namespace.to_owned());
+    run.metadata.creation_timestamp = Some(Time(report.start_time));
+    run.status = Some(UserSyncRunStatus {
+        conditions: vec![succeeded],
+        start_time: Some(Time(report.start_time)),
+        completion_time: Some(Time(report.completion_time)),
+        file: report.file.clone(),
+        counts: Some(report.counts),
+        guard: Some(report.guard.clone()),
+        progress: None,
+        reports: Some(report.reports.clone()),
+    });
+    run
+}
