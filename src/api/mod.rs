@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `usersync/` | what a person writes, part by part, and the status that comes back |
 //! | `run` | one run |
-//! | `outcome` | what a run says of itself: file, counts, guard, progress, reports |
+//! | `outcome` | what a run says of itself: mode, file, counts, guard, progress, reports |
 //! | `reference` | names of Secrets and ConfigMaps |
 //! | `duration`, `size`, `limit` | texts with a meaning: `1h30m`, `200Mi`, `10%` |
 //! | `crd` | the definitions as objects, schemas and YAML |
@@ -22,8 +22,8 @@ pub mod usersync;
 
 pub use self::{
     crd::{crd_files, crds},
-    outcome::{Counts, FileReport, GuardReport, Progress, Reports, Step},
-    run::{Mode, Trigger, UserSyncRun, UserSyncRunSpec, UserSyncRunStatus},
+    outcome::{Counts, FileReport, GuardReport, Mode, Progress, Reports, Step},
+    run::{Trigger, UserSyncRun, UserSyncRunSpec, UserSyncRunStatus},
     usersync::{
         Action, ConflictMode, UserSync, UserSyncSpec,
         mapping::{EmptyCell, PropertyPolicy, PropertyType},

@@ -1,7 +1,16 @@
-//! What a run says of itself in a status: file, counts, guard, progress and reports.
+//! What a run says of itself in a status: mode, file, counts, guard, progress and reports.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// What a run does to the target: writes to it, or only says what it would write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Mode {
+    /// Changes are committed.
+    Import,
+    /// Nothing is written but the report.
+    Simulation,
+}
 
 /// Counts of a run. They add up: for Upsert and Mirror `read = filtered + rejected + added + updated + unchanged +
 /// skipped` (Mirror's `removed` comes besides), for Delete `read = filtered + rejected + removed + unchanged`.

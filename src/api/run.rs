@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    outcome::{Counts, FileReport, GuardReport, Progress, Reports},
+    outcome::{Counts, FileReport, GuardReport, Mode, Progress, Reports},
     usersync::UserSyncSpec,
 };
 
@@ -86,15 +86,6 @@ pub struct UserSyncRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub approves: Option<String>,
-}
-
-/// What a run does to the target: writes to it, or only says what it would write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Mode {
-    /// Changes are committed.
-    Import,
-    /// Nothing is written but the report.
-    Simulation,
 }
 
 /// What started a run.

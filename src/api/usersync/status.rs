@@ -5,10 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::{
-    outcome::{Counts, FileReport, Reports},
-    run::Mode,
-};
+use crate::api::outcome::{Counts, FileReport, Mode, Reports};
 
 /// How a sync is: written by UserSync alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
