@@ -153,6 +153,8 @@ impl<W: Write> RejectsWriter<W> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn reject(line: u64, code: RejectCode, message: &str) -> Reject {
@@ -238,6 +240,31 @@ mod tests {
         let writer = RejectsWriter::new(lazy, &["a".to_owned()], b',');
         assert!(writer.finish().unwrap().into_inner().is_none());
         assert!(!opened.get());
+    }
+
+    proptest! {
+        /// A CSV reader that takes one `'` away gets every cell as it was sent.
+        #[test]
+        fn any_cell_comes_back(
+            delimiter in prop::sample::select(b",;\t|".to_vec()),
+            rows in prop::collection::vec(prop::array::uniform2("[ -~\\r\\n\\tä€=+@';,|\"-]{0,6}"), 1..5),
+        ) {
+            let sent: Vec<[&str; 2]> = rows.iter().map(|row| [row[0].as_str(), row[1].as_str()]).collect();
+            let refused: Vec<(Reject, &[&str])> =
+                sent.iter().map(|row| (reject(7, RejectCode::Required, "=why"), &row[..])).collect();
+            let text = written(&["-a", "b"], delimiter, &refused);
+            let text = text.strip_prefix('\u{feff}').unwrap();
+            let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(text.as_bytes());
+            let read: Vec<Vec<String>> = reader
+                .records()
+                .map(|row| row.unwrap().iter().map(|cell| cell.strip_prefix('\'').unwrap_or(cell).to_owned()).collect())
+                .collect();
+            prop_assert_eq!(&read[0][..2], ["-a", "b"]);
+            prop_assert_eq!(read.len(), rows.len() + 1);
+            for (read, sent) in read[1..].iter().zip(&sent) {
+                prop_assert_eq!(read, &[sent[0], sent[1], "7", "Required", "=why"]);
+            }
+        }
     }
 
     #[test]

@@ -205,18 +205,17 @@ fn rejects(page: &mut Page, report: &RunReport, sample: &Sample) {
     more(page, report.counts.rejected, sample.rejects.len(), report.reports.rejects.as_deref());
 }
 
-/// `line 14, E-mail: …`. The value is added unless the message says it already or nobody may see it.
+/// `line 14, E-mail: …`. The value is added unless the message says it already. Of a sensitive cell only what the code
+/// means is said: the message may quote the cell.
 fn one_reject(reject: &Reject) -> String {
     let column = reject.column.as_deref().map(|c| format!(", {}", visible(c))).unwrap_or_default();
-    let value = reject.value.as_deref().filter(|v| !v.trim().is_empty());
-    let mut message = visible(&reject.message);
-    let mut tail = String::new();
-    match value {
-        Some(value) if reject.sensitive => message = message.replace(&visible(value), super::MASK),
-        Some(value) if !reject.message.contains(value) => tail = format!(" (\"{}\")", visible_cut(value, VALUE)),
-        _ => {}
+    let place = format!("line {}{column}", number(reject.line));
+    if reject.sensitive {
+        return format!("{place}: {} (its value is not shown)", reject.code.meaning().trim_end_matches('.'));
     }
-    format!("line {}{column}: {message}{tail}", number(reject.line))
+    let value = reject.value.as_deref().filter(|v| !v.trim().is_empty() && !reject.message.contains(v));
+    let value = value.map(|v| format!(" (\"{}\")", visible_cut(v, VALUE))).unwrap_or_default();
+    format!("{place}: {}{value}", visible(&reject.message))
 }
 
 fn more(page: &mut Page, all: u64, shown: usize, place: Option<&str>) {
