@@ -65,11 +65,7 @@ impl UserIdSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     validation = Rule::new("!has(self.format) || (has(self.type) && self.type in ['Date', 'DateTime'])")
-        .message("format is for dates: add type: Date or type: DateTime, or remove format"),
-    validation = Rule::new("!(has(self.required) && self.required && has(self.default))")
-        .message("default fills every empty cell, so that required never applies: remove one of them"),
-    validation = Rule::new("!(has(self.required) && self.required && has(self.empty))")
-        .message("an empty cell of a required property is a reject, so that empty never applies: remove one of them")
+        .message("format is for dates: add type: Date or type: DateTime, or remove format")
 )]
 pub struct PropertySpec {
     /// Column of the table. Example: `email`.

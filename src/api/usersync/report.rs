@@ -22,7 +22,7 @@ pub struct ReportSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(
-        "(has(self.to) && size(self.to) > 0) || (has(self.failedImportTo) && size(self.failedImportTo) > 0)")
+        "[has(self.to) && size(self.to) > 0, has(self.cc) && size(self.cc) > 0, has(self.bcc) && size(self.bcc) > 0, has(self.failedImportTo) && size(self.failedImportTo) > 0].exists(some, some)")
     .message("nobody would get this mail: add an address to to or failedImportTo"))]
 pub struct EmailSpec {
     /// The Secret with `url` (`smtp://`, `smtps://` or `smtp+starttls://` HOST:PORT), and `username` and `password` if the

@@ -1,0 +1,61 @@
+//! Reading what a manifest only names: Secrets and ConfigMaps of the resource's own namespace.
+
+use super::JobProblem;
+use crate::{api::reference::KeyRef, model::secret::Secret};
+
+/// Secrets and ConfigMaps, as they are now.
+pub trait Secrets {
+    /// The value of a Secret's key; None if there is no such Secret or key.
+    fn secret(&self, namespace: &str, name: &str, key: &str) -> Option<Secret>;
+
+    /// Whether there is a Secret of that name.
+    fn secret_exists(&self, namespace: &str, name: &str) -> bool;
+
+    /// The value of a ConfigMap's key; None if there is no such ConfigMap or key.
+    fn config(&self, _namespace: &str, _name: &str, _key: &str) -> Option<String> {
+        None
+    }
+}
+
+/// The Secrets that one resource may use.
+pub struct Reader<'a> {
+    /// All of them.
+    pub secrets: &'a dyn Secrets,
+    /// The resource's own namespace.
+    pub namespace: &'a str,
+}
+
+impl Reader<'_> {
+    /// The key's value, if it is there and not empty. One line break at the end is not part of it: editors and `echo` add
+    /// one to files.
+    pub fn optional(&self, name: &str, key: &str) -> Option<Secret> {
+        let secret = self.secrets.secret(self.namespace, name, key)?;
+        let text = secret.expose();
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        (!text.is_empty()).then(|| Secret::new(text))
+    }
+
+    /// Whether the Secret is there; else the problem that says which one to make, with which keys.
+    pub fn exists(&self, field: &str, name: &str, keys: &str) -> Result<(), JobProblem> {
+        if self.secrets.secret_exists(self.namespace, name) {
+            return Ok(());
+        }
+        let namespace = self.namespace;
+        let message =
+            format!("there is no Secret “{name}” in namespace “{namespace}”: make one, with {keys}, or name another");
+        Err(JobProblem::new(field, message))
+    }
+
+    /// The value of a key that must be there. `what` is what it holds, for the message.
+    pub fn required(&self, field: &str, from: &KeyRef, what: &str) -> Result<Secret, JobProblem> {
+        self.exists(field, &from.name, &format!("the key {} ({what})", from.key))?;
+        self.optional(&from.name, &from.key).ok_or_else(|| {
+            let (name, key) = (&from.name, &from.key);
+            JobProblem::new(
+                field,
+                format!("the Secret “{name}” has no key “{key}”, or it is empty: add it; it holds {what}"),
+            )
+        })
+    }
+}

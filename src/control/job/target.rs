@@ -1,0 +1,121 @@
+//! The target part of a job: which database, from which URL.
+
+use std::path::Path;
+
+use super::{JobProblem, checks, secrets::Reader};
+use crate::{
+    api::{reference::DatabaseUrl, usersync::target::TargetSpec},
+    model::{
+        job::{Database, Target, TargetTimeouts},
+        secret::Secret,
+    },
+};
+
+const FIELD: &str = "spec.target.url";
+
+/// Where users are, and what the URL weakens.
+pub fn target(
+    spec: Option<&TargetSpec>,
+    secrets: &Reader<'_>,
+    base: &Path,
+) -> Result<(Target, Vec<String>), Vec<JobProblem>> {
+    let embedded = TargetSpec::default();
+    let spec = spec.unwrap_or(&embedded);
+    let (database, warnings) = match &spec.url {
+        None => (Database::Embedded, Vec::new()),
+        Some(url) => {
+            let (field, url) = url_text(url, secrets).map_err(|problem| vec![problem])?;
+            let database = database(&field, &url, base).map_err(|problem| vec![problem])?;
+            (database, weakened(url.expose()))
+        }
+    };
+    let timeouts = TargetTimeouts {
+        connect: spec.timeouts.connect.get(),
+        statement: spec.timeouts.statement.get(),
+        lock: spec.timeouts.lock.get(),
+    };
+    let target = Target {
+        database,
+        table: spec.table.clone(),
+        scope: spec.scope.clone(),
+        protected: spec.protected_columns.clone(),
+        timeouts,
+    };
+    Ok((target, warnings))
+}
+
+/// The URL, and the field it comes from.
+fn url_text(url: &DatabaseUrl, secrets: &Reader<'_>) -> Result<(String, Secret), JobProblem> {
+    match (&url.secret_key_ref, &url.value) {
+        (Some(from), None) => {
+            let field = format!("{FIELD}.secretKeyRef");
+            let what = "the database's URL, like postgres://USER:PASSWORD@HOST/DATABASE";
+            let secret = secrets.required(&field, from, what)?;
+            Ok((field, Secret::new(secret.expose().trim())))
+        }
+        (None, Some(value)) => Ok((format!("{FIELD}.value"), Secret::new(value.trim()))),
+        _ => Err(JobProblem::new(FIELD, "give exactly one of secretKeyRef and value")),
+    }
+}
+
+/// The database that a URL means.
+fn database(field: &str, url: &Secret, base: &Path) -> Result<Database, JobProblem> {
+    match scheme(field, url.expose())? {
+        Scheme::Postgres => Ok(Database::Postgres(url.clone())),
+        Scheme::Sqlite(rest) => {
+            let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
+            if path.is_empty() || path == ":memory:" {
+                return Err(JobProblem::new(field, "name the database's file: sqlite:users.db"));
+            }
+            // The path in the URL is percent-encoded, the folder's is not.
+            let path = match Path::new(path).is_absolute() {
+                true => path.to_owned(),
+                false => format!("{}/{}", encoded(&checks::absolute(base, "").to_string_lossy()), path),
+            };
+            let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+            Ok(Database::Sqlite(Secret::new(format!("sqlite:{path}{query}"))))
+        }
+    }
+}
+
+/// Writes `%`, `?` and `#` so that they mean themselves in a URL's path.
+fn encoded(path: &str) -> String {
+    path.trim_end_matches('/').replace('%', "%25").replace('?', "%3F").replace('#', "%23")
+}
+
+/// What kind of database a URL means.
+pub enum Scheme<'a> {
+    /// `postgres://`, `postgresql://`
+    Postgres,
+    /// `sqlite:` or `sqlite://`, with what follows.
+    Sqlite(&'a str),
+}
+
+/// The scheme of a database URL; the problem shows nothing behind it.
+pub fn scheme<'a>(field: &str, url: &'a str) -> Result<Scheme<'a>, JobProblem> {
+    let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
+    match scheme.to_ascii_lowercase().as_str() {
+        "postgres" | "postgresql" if rest.starts_with("//") => Ok(Scheme::Postgres),
+        "sqlite" => Ok(Scheme::Sqlite(rest.strip_prefix("//").unwrap_or(rest))),
+        "mysql" | "mariadb" => {
+            Err(JobProblem::new(field, "MySQL: not available in this version; use postgres:// or sqlite:"))
+        }
+        _ => Err(JobProblem::new(field, "the URL must begin with postgres://, postgresql:// or sqlite:")),
+    }
+}
+
+/// What the URL weakens.
+fn weakened(url: &str) -> Vec<String> {
+    let query = url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    query
+        .split('&')
+        .filter_map(|parameter| parameter.split_once('='))
+        .filter(|(name, mode)| matches!(*name, "sslmode" | "ssl-mode") && *mode != "verify-full")
+        .filter_map(|(_, mode)| match mode {
+            "disable" | "allow" | "prefer" => Some(("may be read on the way", mode)),
+            "require" | "verify-ca" => Some(("may be answered by another server", mode)),
+            _ => None,
+        })
+        .map(|(effect, mode)| format!("target.url has sslmode={mode}: the connection to the database {effect}"))
+        .collect()
+}

@@ -1,0 +1,30 @@
+//! What the manifest may say and this version can't do: refused, never ignored.
+
+use super::JobProblem;
+use crate::api::{UserSyncSpec, usersync::server::Algorithms};
+
+/// Every field whose feature is not in this version.
+pub fn unavailable(spec: &UserSyncSpec) -> Vec<JobProblem> {
+    let source = &spec.source;
+    let email = spec.report.as_ref().is_some_and(|report| report.email.is_some());
+    let webhook = spec.report.as_ref().is_some_and(|report| report.webhook.is_some());
+    let expected = spec.schedule.as_ref().is_some_and(|schedule| schedule.expect_file_every.is_some());
+    let legacy = source.sftp.as_ref().is_some_and(|sftp| sftp.algorithms == Algorithms::Legacy);
+    let authorities = spec.target.as_ref().is_some_and(|target| target.ca_bundle.is_some());
+    [
+        (source.ftp.is_some(), "spec.source.ftp", "FTP servers", "use sftp or directory"),
+        (source.drop_box.is_some(), "spec.source.dropBox", "the drop box", "use sftp or directory"),
+        (legacy, "spec.source.sftp.algorithms", "Legacy algorithms", "use Modern"),
+        (source.unpack.is_some(), "spec.source.unpack", "unpacking compressed files", "send files as plain CSV"),
+        (authorities, "spec.target.caBundle", "certificates for the database", "let the system trust the authority"),
+        (email, "spec.report.email", "mail", "the reports are kept in any case"),
+        (webhook, "spec.report.webhook", "webhooks", "the reports are kept in any case"),
+        (expected, "spec.schedule.expectFileEvery", "alerts for missing files", "watch the last import instead"),
+    ]
+    .into_iter()
+    .filter(|(used, ..)| *used)
+    .map(|(_, field, feature, instead)| {
+        JobProblem::new(field, format!("{feature}: not available in this version; remove the field ({instead})"))
+    })
+    .collect()
+}
