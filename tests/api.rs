@@ -1,6 +1,9 @@
 //! The custom resource definitions: up to date, structural, described; and what the types read.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "api/rules.rs"]
+mod rules;
+
 use std::path::Path;
 
 use serde_json::Value;

@@ -1,5 +1,7 @@
 //! `UserSyncRun`: one run, import or simulation, of one file.
 
+#![allow(clippy::duplicated_attributes, reason = "several printer columns have the same type")]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;

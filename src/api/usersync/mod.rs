@@ -1,5 +1,7 @@
 //! `UserSync`: what a person writes, part by part, and the status that comes back.
 
+#![allow(clippy::duplicated_attributes, reason = "several printer columns have the same type")]
+
 pub mod csv;
 pub mod mapping;
 pub mod report;
