@@ -6,8 +6,11 @@ use usersync::api::{UserSync, UserSyncRun, crd::schema};
 
 use super::{WHOLE, fill};
 
+/// What is put where.
+type Changes<'a> = &'a [(&'a str, Value)];
+
 /// A valid resource with `value` put at `path` (null takes away).
-fn with(mut object: Value, changes: &[(&str, Value)]) -> Value {
+fn with(mut object: Value, changes: Changes<'_>) -> Value {
     for (path, value) in changes {
         let (parent, name) = path.rsplit_once('/').unwrap();
         let parent = object.pointer_mut(parent).unwrap();
@@ -37,7 +40,7 @@ fn each_rule_of_usersync_holds_its_ground() {
     let schema = schema::<UserSync>();
     assert_eq!(broken(&schema, &whole(), None), []);
     let dir = json!({"path": "inbox"});
-    let cases: &[(&[(&str, Value)], &str, &str)] = &[
+    let cases: &[(Changes<'_>, &str, &str)] = &[
         (
             &[("/spec/source/sftp", Value::Null), ("/spec/source/path", Value::Null)],
             "spec.source",
@@ -108,7 +111,7 @@ fn each_rule_of_usersync_holds_its_ground() {
 #[test]
 fn other_ways_to_write_it_pass() {
     let schema = schema::<UserSync>();
-    let cases: &[&[(&str, Value)]] = &[
+    let cases: &[Changes<'_>] = &[
         &[("/spec/schedule", json!({"once": {"now": {}}}))],
         &[("/spec/schedule", json!({}))],
         &[("/spec/schedule", Value::Null)],
@@ -143,7 +146,7 @@ fn each_rule_of_usersyncrun_holds_its_ground() {
     assert_eq!(broken(&schema, &run, None), []);
     assert_eq!(broken(&schema, &run, Some(&run)), []);
     let (slot, none) = (json!("2026-12-01T01:00:00Z"), Value::Null);
-    let cases: &[(&[(&str, Value)], &str)] = &[
+    let cases: &[(Changes<'_>, &str)] = &[
         (&[("/spec/token", none.clone())], "token goes with"),
         (&[("/spec/slot", slot.clone())], "slot goes with"),
         (&[("/spec/trigger", json!("Schedule")), ("/spec/token", none.clone())], "slot goes with"),

@@ -83,10 +83,34 @@ fn source(spec: &UserSyncSpec, found: &mut Vec<JobProblem>) {
         found.push(JobProblem::new("spec.source.maxSize", "no file would be small enough: write for example 200Mi"));
     }
     folders(source, found);
+    let keys = source.sftp.iter().flat_map(|sftp| &sftp.host_keys).enumerate();
+    found.extend(keys.filter_map(|(index, key)| host_key(index, key)));
     let timeouts = &source.timeouts;
     for (name, timeout) in [("connect", timeouts.connect), ("login", timeouts.login), ("stall", timeouts.stall)] {
         found.extend(some_time(format!("spec.source.timeouts.{name}"), timeout));
     }
+}
+
+/// A host key is `TYPE BASE64`, or stands so in a line of `known_hosts`. Whether it is a key of that type is seen when it
+/// is compared with the server's.
+fn host_key(index: usize, key: &str) -> Option<JobProblem> {
+    let words: Vec<_> = key.split_whitespace().collect();
+    let is_key = |pair: &[&str]| {
+        let kind = ["ssh-", "ecdsa-", "sk-", "rsa-"].iter().any(|start| pair[0].starts_with(start));
+        // The first field of every key is the length of its type's name, below 2^8: three zero bytes and one more.
+        kind && pair[1].starts_with("AAAA")
+    };
+    if words.windows(2).any(is_key) {
+        return None;
+    }
+    let message = if key.trim_start().starts_with("SHA256:") || key.trim_start().starts_with("MD5:") {
+        "this is a fingerprint: write the public key itself, like ssh-ed25519 AAAA…, or its line of known_hosts"
+    } else if key.contains("PRIVATE KEY") {
+        "this is a private key: take it away from here, and write the server's public key, like ssh-ed25519 AAAA…"
+    } else {
+        "this is not a public key: write its type and base64, like ssh-ed25519 AAAA…, or its line of known_hosts"
+    };
+    Some(JobProblem::new(format!("spec.source.sftp.hostKeys[{index}]"), message))
 }
 
 /// The folders that files move to lie within the source's.

@@ -194,6 +194,13 @@ fn problems_say_where_and_what_to_do() {
             "within the source's",
         ),
         (json!({"source": {"afterImport": {"keep": {}, "moveTo": "a"}}}), "spec.source.afterImport", "exactly one"),
+        (json!({"source": {"sftp": {"hostKeys": ["SHA256:abc"]}}}), "spec.source.sftp.hostKeys[0]", "a fingerprint"),
+        (
+            json!({"source": {"sftp": {"hostKeys": ["[a]:22 ssh-rsa AAAAB3", "ssh-rsa"]}}}),
+            "spec.source.sftp.hostKeys[1]",
+            "not a public key",
+        ),
+        (json!({"source": {"sftp": {"hostKeys": []}}}), "spec.source.sftp.hostKeys", "name the server's public key"),
         (json!({"source": {"timeouts": {"login": "0s"}}}), "spec.source.timeouts.login", "15s"),
         (json!({"mapping": {"userId": {"column": null}}}), "spec.mapping.userId", "name the column"),
         (json!({"mapping": {"userId": {"column": []}}}), "spec.mapping.userId.column", "name a column"),
