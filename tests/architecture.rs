@@ -53,7 +53,9 @@ fn main_only_starts() {
 fn each_kind_of_bad_arrow_is_found() {
     let table = "//! | [`app`] | glue |\n//! | [`source`] | adapters that fetch |\n//! | [`store`] | adapters that hold |\n\
                  //! | [`sync`] | pure |\n//! | [`model`] | words |";
-    let cases: &[(&[(&str, &str)], &[&str])] = &[
+    /// Modules with their text.
+    type Sources = [(&'static str, &'static str)];
+    let cases: &[(&Sources, &[&str])] = &[
         (&[("app", "use crate::store;"), ("store", "use crate::{model::a, sync::{self, b}};"), ("sync", "")], &[]),
         (&[("model", "pub use crate::{a::b, app::{Run, other}};"), ("app", "")], &["model -> app: goes up"]),
         (&[("sync", "fn f() { crate::store::g::<u8>() }"), ("store", "")], &["sync -> store: goes up"]),
