@@ -1,0 +1,264 @@
+//! From nothing to SFTP: connect, verify the host key, log in, start SFTP.
+
+use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
+
+use russh::{
+    AlgorithmKind, ChannelMsg, Preferred, cipher,
+    client::{Config, Handle, connect_stream},
+    compression, kex,
+    keys::PublicKey,
+    mac,
+};
+use tokio::{net::TcpStream, time::timeout};
+
+use super::{
+    auth::{Credentials, login},
+    client::Client,
+    errors::{Fault, Place, Tried, seconds},
+    host_key::{self, Refusal, Verifier},
+};
+use crate::{api::Algorithms, model::job::SftpJob, ports::SourceError};
+
+/// What a channel takes before the server must wait: a line with a long way is kept full.
+const WINDOW: u32 = 16 << 20;
+/// The silence after which the server is asked whether it is still there; three times, then it is not.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+const KEX: &[kex::Name] = &[
+    kex::MLKEM768X25519_SHA256,
+    kex::CURVE25519,
+    kex::CURVE25519_PRE_RFC_8731,
+    kex::ECDH_SHA2_NISTP256,
+    kex::ECDH_SHA2_NISTP384,
+    kex::ECDH_SHA2_NISTP521,
+    kex::DH_G16_SHA512,
+    kex::DH_G18_SHA512,
+    kex::DH_GEX_SHA256,
+    kex::DH_G14_SHA256,
+];
+const LEGACY_KEX: &[kex::Name] = &[kex::DH_GEX_SHA1, kex::DH_G14_SHA1, kex::DH_G1_SHA1];
+const KEX_EXTENSIONS: &[kex::Name] = &[kex::EXTENSION_SUPPORT_AS_CLIENT, kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT];
+
+const CIPHERS: &[cipher::Name] = &[
+    cipher::AES_256_GCM,
+    cipher::AES_128_GCM,
+    cipher::CHACHA20_POLY1305,
+    cipher::AES_256_CTR,
+    cipher::AES_192_CTR,
+    cipher::AES_128_CTR,
+];
+const LEGACY_CIPHERS: &[cipher::Name] = &[cipher::AES_256_CBC, cipher::AES_192_CBC, cipher::AES_128_CBC];
+
+const MACS: &[mac::Name] = &[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM, mac::HMAC_SHA256, mac::HMAC_SHA512];
+const LEGACY_MACS: &[mac::Name] = &[mac::HMAC_SHA1_ETM, mac::HMAC_SHA1];
+
+/// Connects, verifies, logs in and starts SFTP.
+pub async fn connect(place: &Place, job: &SftpJob) -> Result<Client, SourceError> {
+    let expected = host_key::expected(&job.host_keys, &job.host, job.port)
+        .map_err(|why| SourceError::Denied(format!("{}: {why}.", place.location())))?;
+    // Before anything is sent: a key that can't be used needs no connection.
+    let credentials = Credentials::read(place, job).await?;
+    let stream = reach(place, job).await?;
+    let limit = job.timeouts.login;
+    timeout(limit, enter(place, job, stream, expected, &credentials)).await.unwrap_or_else(|_| {
+        Err(SourceError::Unreachable(format!(
+            "{}: the login was not done within {} (source.timeouts.login). It is tried again; if the server is slow, raise the \
+             timeout.",
+            place.location(),
+            seconds(limit)
+        )))
+    })
+}
+
+/// The TCP connection.
+async fn reach(place: &Place, job: &SftpJob) -> Result<TcpStream, SourceError> {
+    let place = place.location();
+    let limit = job.timeouts.connect;
+    let reach = async {
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((job.host.as_str(), job.port))
+            .await
+            .map_err(|error| format!("the name {} is not found ({error}). Check source.sftp.host", job.host))?
+            .collect();
+        TcpStream::connect(&addresses[..]).await.map_err(|error| {
+            format!(
+                "there is no connection ({error}). Check source.sftp.host and port, and that no firewall is in the way"
+            )
+        })
+    };
+    match timeout(limit, reach).await {
+        Ok(Ok(stream)) => {
+            // Small requests go out at once.
+            stream.set_nodelay(true).map_err(|error| SourceError::Unreachable(format!("{place}: {error}.")))?;
+            Ok(stream)
+        }
+        Ok(Err(why)) => Err(SourceError::Unreachable(format!("{place}: {why}."))),
+        Err(_) => Err(SourceError::Unreachable(format!(
+            "{place}: there is no answer within {} (source.timeouts.connect). Check source.sftp.host and port, and that no \
+             firewall is in the way.",
+            seconds(limit)
+        ))),
+    }
+}
+
+/// Everything that happens on the connection until files can be asked for.
+async fn enter(
+    place: &Place,
+    job: &SftpJob,
+    stream: TcpStream,
+    expected: Vec<PublicKey>,
+    credentials: &Credentials,
+) -> Result<Client, SourceError> {
+    let mut ssh = verified(place, job, stream, &expected).await?;
+    login(place, &mut ssh, credentials).await?;
+    let stall = job.timeouts.stall;
+    subsystem(place, ssh, stall).await
+}
+
+/// The encrypted connection to a server that showed an expected key. A server with several keys shows the kind that it is
+/// asked for first; is that one not expected, it is asked for the other kinds.
+async fn verified(
+    place: &Place,
+    job: &SftpJob,
+    stream: TcpStream,
+    expected: &[PublicKey],
+) -> Result<Handle<Verifier>, SourceError> {
+    let mut stream = stream;
+    let mut asked = expected.to_vec();
+    let mut unknown = None;
+    loop {
+        let verifier = Verifier { expected: asked.clone() };
+        match connect_stream(config(&asked, job.algorithms), stream, verifier).await {
+            Ok(ssh) => return Ok(ssh),
+            Err(Refusal::Key(shown)) => {
+                asked.retain(|key| !host_key::same_kind(key, &shown));
+                let first = unknown.get_or_insert(shown);
+                if asked.is_empty() {
+                    return Err(host_key::unknown(place, first, expected));
+                }
+            }
+            Err(Refusal::Ssh(russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, theirs, .. })) => {
+                return Err(match unknown {
+                    Some(shown) => host_key::unknown(place, &shown, expected),
+                    None => other_kind_of_key(place, job, expected, &theirs).await,
+                });
+            }
+            Err(refusal) => return Err(refused(place, job, refusal)),
+        }
+        stream = reach(place, job).await?;
+    }
+}
+
+/// Starts SFTP.
+async fn subsystem(place: &Place, ssh: Handle<Verifier>, stall: Duration) -> Result<Client, SourceError> {
+    let broken = |_| place.error("", Tried::List, Fault::broken());
+    let refused = || {
+        SourceError::Denied(format!(
+            "{}: the login works, but the server does not offer SFTP to this account. Have it allowed there.",
+            place.location()
+        ))
+    };
+    let channel = match ssh.channel_open_session().await {
+        Err(russh::Error::ChannelOpenFailure(_)) => return Err(refused()),
+        channel => channel.map_err(broken)?,
+    };
+    let (mut answers, requests) = channel.split();
+    requests.request_subsystem(true, "sftp").await.map_err(broken)?;
+    loop {
+        match answers.wait().await {
+            Some(ChannelMsg::Success) => break,
+            Some(ChannelMsg::WindowAdjusted { .. }) => {}
+            _ => return Err(refused()),
+        }
+    }
+    Client::start(ssh, answers, requests, stall).await.map_err(|fault| place.error("", Tried::List, fault))
+}
+
+/// The server has no key of an expected kind: connects again to see which one it has.
+async fn other_kind_of_key(place: &Place, job: &SftpJob, expected: &[PublicKey], theirs: &[String]) -> SourceError {
+    let stream = match reach(place, job).await {
+        Ok(stream) => stream,
+        Err(error) => return error,
+    };
+    // No key is expected, so whichever it is, it is refused.
+    match connect_stream(config(&[], job.algorithms), stream, Verifier { expected: Vec::new() }).await {
+        Err(Refusal::Key(shown)) => host_key::unknown(place, &shown, expected),
+        _ => no_common(place, "host keys", theirs, &[], job.algorithms),
+    }
+}
+
+/// Why the connection did not come about, in words.
+fn refused(place: &Place, job: &SftpJob, refusal: Refusal) -> SourceError {
+    let error = match refusal {
+        Refusal::Key(_) | Refusal::Certificate => russh::Error::UnknownKey,
+        Refusal::Ssh(error) => error,
+    };
+    let place_text = place.location();
+    match error {
+        russh::Error::NoCommonAlgo { kind, ours, theirs } => {
+            let what = match kind {
+                AlgorithmKind::Kex => "key exchange",
+                AlgorithmKind::Key => "host keys",
+                AlgorithmKind::Cipher => "encryption",
+                AlgorithmKind::Compression => "compression",
+                AlgorithmKind::Mac => "integrity",
+            };
+            no_common(place, what, &theirs, &ours, job.algorithms)
+        }
+        russh::Error::Version => SourceError::Unreachable(format!(
+            "{place_text}: what answers there is no SSH server, or it turned the connection away. Check source.sftp.port; the \
+             server may limit connections from here."
+        )),
+        russh::Error::WrongServerSig | russh::Error::UnknownKey => SourceError::Denied(format!(
+            "{place_text}: the server could not prove that it owns its host key. No secret was sent. Ask whoever runs the server."
+        )),
+        russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_) => SourceError::Unreachable(format!(
+            "{place_text}: the server closed the connection before the login. It is tried again; if it stays so, the server may \
+             limit connections from here, or be overloaded."
+        )),
+        other => SourceError::Unreachable(format!(
+            "{place_text}: the encrypted connection did not come about ({other}). It is tried again; if it stays so, ask whoever \
+             runs the server."
+        )),
+    }
+}
+
+fn no_common(place: &Place, what: &str, theirs: &[String], ours: &[String], algorithms: Algorithms) -> SourceError {
+    let mut text = format!(
+        "{}: the server and UserSync have no algorithm for {what} in common. The server offers: {}.",
+        place.location(),
+        theirs.join(", ")
+    );
+    if !ours.is_empty() {
+        text.push_str(&format!(" UserSync offers: {}.", ours.join(", ")));
+    }
+    text.push_str(" Have a current one switched on at the server");
+    if algorithms == Algorithms::Modern {
+        text.push_str(", or, if that is not possible, write algorithms: Legacy, which is weaker");
+    }
+    text.push('.');
+    SourceError::Denied(text)
+}
+
+fn config(expected: &[PublicKey], algorithms: Algorithms) -> Arc<Config> {
+    let legacy = algorithms == Algorithms::Legacy;
+    Arc::new(Config {
+        window_size: WINDOW,
+        nodelay: true,
+        keepalive_interval: Some(KEEPALIVE),
+        // All that can be under way fits: the connection never waits for one channel's reader.
+        channel_buffer_size: 1024,
+        preferred: Preferred {
+            kex: offered(KEX, LEGACY_KEX, legacy).into_iter().chain(KEX_EXTENSIONS.iter().copied()).collect(),
+            key: host_key::algorithms(expected, algorithms).into(),
+            cipher: offered(CIPHERS, LEGACY_CIPHERS, legacy).into(),
+            mac: offered(MACS, LEGACY_MACS, legacy).into(),
+            compression: Cow::Borrowed(&[compression::NONE]),
+            ..Preferred::DEFAULT
+        },
+        ..Config::default()
+    })
+}
+
+fn offered<T: Copy>(modern: &[T], legacy: &[T], with_legacy: bool) -> Vec<T> {
+    modern.iter().chain(legacy.iter().filter(|_| with_legacy)).copied().collect()
+}

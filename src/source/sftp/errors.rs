@@ -1,0 +1,212 @@
+//! What goes wrong with a server, in plain words: what, where, why, what to do.
+
+use std::{io, time::Duration};
+
+use jiff::Timestamp;
+
+use super::wire::{Attributes, Malformed, status};
+use crate::{
+    model::{file::Stamp, job::SftpJob},
+    ports::SourceError,
+};
+
+/// Why a request was not answered as hoped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection is of no use any more; why.
+    Broken(String),
+    /// The server's own answer.
+    Refused {
+        /// A code of [`status`].
+        code: u32,
+        /// The server's own words.
+        message: String,
+    },
+}
+
+impl Fault {
+    /// The connection broke off.
+    pub fn broken() -> Self {
+        Self::Broken(
+            "the connection broke off. It is tried again; if it stays so, ask whoever runs the server".to_owned(),
+        )
+    }
+
+    /// No answer in time.
+    pub fn stalled(waited: Duration) -> Self {
+        Self::Broken(format!(
+            "the server did not answer for {} (source.timeouts.stall). It is tried again; if it stays so, ask whoever runs the \
+             server",
+            seconds(waited)
+        ))
+    }
+
+    /// What came is no SFTP.
+    pub fn malformed() -> Self {
+        Self::Broken(
+            "the server's answer is not SFTP. A login script that prints text does this; ask whoever runs the server"
+                .to_owned(),
+        )
+    }
+}
+
+impl From<Malformed> for Fault {
+    fn from(Malformed: Malformed) -> Self {
+        Self::malformed()
+    }
+}
+
+/// What was tried, for the errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// To list the folder, or look at it.
+    List,
+    /// To read or look at a file.
+    Read,
+    /// To move, delete or make something.
+    Change,
+}
+
+/// Where on which server, for paths and errors.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// `sftp://host/folder`
+    location: String,
+    /// The folder on the server, without a slash at its end; empty for the login's own folder.
+    folder: String,
+}
+
+impl Place {
+    /// The place of a job.
+    pub fn new(job: &SftpJob) -> Self {
+        let host = if job.host.contains(':') { format!("[{}]", job.host) } else { job.host.clone() };
+        let port = if job.port == 22 { String::new() } else { format!(":{}", job.port) };
+        let trimmed = job.path.trim_end_matches('/');
+        let (shown, folder) = match trimmed {
+            "" if job.path.is_empty() => ("/~".to_owned(), String::new()),
+            "" => ("/".to_owned(), "/".to_owned()),
+            "." => ("/~".to_owned(), String::new()),
+            path if path.starts_with('/') => (path.to_owned(), path.to_owned()),
+            path => (format!("/~/{path}"), path.to_owned()),
+        };
+        Self { location: format!("sftp://{host}{port}{shown}"), folder }
+    }
+
+    /// `sftp://host/folder`
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// The folder's path on the server.
+    pub fn folder(&self) -> &str {
+        if self.folder.is_empty() { "." } else { &self.folder }
+    }
+
+    /// A file's path on the server.
+    pub fn path(&self, name: &str) -> String {
+        match self.folder.as_str() {
+            "" => format!("./{name}"),
+            "/" => format!("/{name}"),
+            folder => format!("{folder}/{name}"),
+        }
+    }
+
+    /// What is shown of a file or folder below this one; the empty name is the folder itself.
+    fn shown(&self, name: &str) -> String {
+        match name {
+            "" => self.location.clone(),
+            name => format!("{}/{name}", self.location.trim_end_matches('/')),
+        }
+    }
+
+    /// What a fault means; `name` is empty for the folder itself.
+    pub fn error(&self, name: &str, tried: Tried, fault: Fault) -> SourceError {
+        let shown = self.shown(name);
+        match fault {
+            Fault::Broken(why) => SourceError::Unreachable(format!("{shown}: {why}.")),
+            Fault::Refused { code: status::NO_SUCH_FILE, .. } if name.is_empty() => self.no_folder(),
+            Fault::Refused { code: status::NO_SUCH_FILE, .. } => self.missing(name),
+            Fault::Refused { code: status::FILE_ALREADY_EXISTS, .. } => self.exists(name),
+            Fault::Refused { code: status::PERMISSION_DENIED, .. } => {
+                let right = match tried {
+                    Tried::List => "read the folder (permissions r and x)",
+                    Tried::Read => "read the file (permission r, and x on the folder)",
+                    Tried::Change => "change the folder (permission w; on OpenSSH the account must not be read-only)",
+                };
+                SourceError::Denied(format!(
+                    "{shown}: the server denied permission. On the server, allow the account to {right}."
+                ))
+            }
+            Fault::Refused { code, message } => SourceError::Unreachable(format!(
+                "{shown}: the server refused with code {code}{}. Ask whoever runs the server why.",
+                said(&message)
+            )),
+        }
+    }
+
+    /// There is no such folder.
+    pub fn no_folder(&self) -> SourceError {
+        SourceError::FolderMissing(format!(
+            "{}: there is no such folder on the server. Make it there, or correct source.path.",
+            self.location
+        ))
+    }
+
+    /// The file is gone.
+    pub fn missing(&self, name: &str) -> SourceError {
+        SourceError::Missing(format!(
+            "{}: the file is not there any more. Somebody moved or deleted it.",
+            self.shown(name)
+        ))
+    }
+
+    /// The name to move to is taken.
+    pub fn exists(&self, name: &str) -> SourceError {
+        SourceError::Exists(format!(
+            "{}: there is a file of this name already; it is not overwritten.",
+            self.shown(name)
+        ))
+    }
+
+    /// The file is not what was listed.
+    pub fn changed(&self, name: &str, how: &str) -> SourceError {
+        SourceError::Changed(format!(
+            "{}: the file changed since it was listed: {how}. It is taken once it stays the same for stableFor.",
+            self.shown(name)
+        ))
+    }
+
+    /// The copy could not be written.
+    pub fn kept(&self, name: &str, error: &io::Error) -> SourceError {
+        SourceError::Local(format!(
+            "{}: its copy could not be written on this machine: {error}. See that the data folder has room and can be written.",
+            self.shown(name)
+        ))
+    }
+
+    /// Whether a file still is what was listed.
+    pub fn same(&self, file: &Stamp, found: &Attributes) -> Result<(), SourceError> {
+        let (size, mtime) = (found.size.unwrap_or_default(), time(found));
+        if (size, mtime) == (file.size, file.mtime) {
+            return Ok(());
+        }
+        let how = format!("it had {} bytes from {}, now {size} bytes from {mtime}", file.size, file.mtime);
+        Err(self.changed(&file.name, &how))
+    }
+}
+
+/// A file's modification time; the epoch where the server doesn't say it.
+pub fn time(attributes: &Attributes) -> Timestamp {
+    Timestamp::from_second(attributes.mtime.unwrap_or_default().into()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// `15 s`
+pub fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}
+
+/// A server's own words in quotes, made harmless and short; nothing if it said nothing.
+pub fn said(text: &str) -> String {
+    let plain: String = text.trim().chars().filter(|letter| !letter.is_control()).take(200).collect();
+    if plain.is_empty() { plain } else { format!(" (\"{plain}\")") }
+}

@@ -1,0 +1,293 @@
+//! The packets of SFTP version 3 (draft-ietf-secsh-filexfer-02), as far as fetching, moving and deleting files needs them.
+//!
+//! Handles and names are bytes here, as the draft has it: a name that is not UTF-8 is left out of a listing instead of
+//! breaking it, and a server may make its handles of any bytes.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// A packet longer than this is no SFTP: more is never asked for.
+const MAX_PACKET: usize = 1 << 20;
+
+/// What is asked of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    Init = 1,
+    Open = 3,
+    Close = 4,
+    Read = 5,
+    Lstat = 7,
+    Fstat = 8,
+    OpenDir = 11,
+    ReadDir = 12,
+    Remove = 13,
+    MkDir = 14,
+    Stat = 17,
+    Rename = 18,
+    Extended = 200,
+}
+
+/// Flag of [`Kind::Open`]: for reading.
+pub const OPEN_READ: u32 = 1;
+
+/// Codes of [`Reply::Status`].
+pub mod status {
+    pub const OK: u32 = 0;
+    pub const EOF: u32 = 1;
+    pub const NO_SUCH_FILE: u32 = 2;
+    pub const PERMISSION_DENIED: u32 = 3;
+    /// Later versions of the protocol have it; some servers send it in this one.
+    pub const FILE_ALREADY_EXISTS: u32 = 11;
+}
+
+/// A request under construction.
+pub struct Request(BytesMut);
+
+impl Request {
+    /// A request of that kind; `id` is the version for [`Kind::Init`].
+    pub fn new(kind: Kind, id: u32) -> Self {
+        let mut packet = BytesMut::with_capacity(64);
+        packet.put_u32(0);
+        packet.put_u8(kind as u8);
+        packet.put_u32(id);
+        Self(packet)
+    }
+
+    /// Adds a string.
+    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.put_u32(bytes.len() as u32);
+        self.0.put_slice(bytes);
+        self
+    }
+
+    /// Adds a number.
+    pub fn u32(mut self, number: u32) -> Self {
+        self.0.put_u32(number);
+        self
+    }
+
+    /// Adds a large number.
+    pub fn u64(mut self, number: u64) -> Self {
+        self.0.put_u64(number);
+        self
+    }
+
+    /// Adds attributes: none, or permissions alone.
+    pub fn attributes(self, permissions: Option<u32>) -> Self {
+        match permissions {
+            None => self.u32(0),
+            Some(permissions) => self.u32(4).u32(permissions),
+        }
+    }
+
+    /// The packet with its length before it.
+    pub fn packet(mut self) -> Bytes {
+        let length = self.0.len() as u32 - 4;
+        self.0[..4].copy_from_slice(&length.to_be_bytes());
+        self.0.freeze()
+    }
+}
+
+/// What the server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// To [`Kind::Init`]: the names of the server's extensions. The version stands in the place of the id.
+    Version(Vec<Bytes>),
+    /// Something went well or wrong; code and the server's own words.
+    Status(u32, String),
+    /// An open file or folder.
+    Handle(Bytes),
+    /// Content.
+    Data(Bytes),
+    /// Names in a folder.
+    Names(Vec<Name>),
+    /// What a file looks like.
+    Attributes(Attributes),
+    /// To [`Kind::Extended`].
+    Extended(Bytes),
+}
+
+/// One name in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// Without a path.
+    pub name: Bytes,
+    /// As `ls -l` prints it: the kind of file shows in its first letter.
+    pub long: Bytes,
+    /// What it looks like, links not followed.
+    pub attributes: Attributes,
+}
+
+/// What a file looks like; a server may leave anything out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Bytes.
+    pub size: Option<u64>,
+    /// POSIX mode, mostly with the kind of file.
+    pub mode: Option<u32>,
+    /// Whole seconds since 1970.
+    pub mtime: Option<u32>,
+}
+
+/// What came is no SFTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server's answer is not SFTP")]
+pub struct Malformed;
+
+/// Takes the first whole packet from what was received: its id, and what it says. None: more must come.
+pub fn take(received: &mut BytesMut) -> Result<Option<(u32, Reply)>, Malformed> {
+    let Some(length) = received.first_chunk::<4>().map(|length| u32::from_be_bytes(*length) as usize) else {
+        return Ok(None);
+    };
+    if !(5..=MAX_PACKET).contains(&length) {
+        return Err(Malformed);
+    }
+    if received.len() < 4 + length {
+        received.reserve(4 + length - received.len());
+        return Ok(None);
+    }
+    received.advance(4);
+    let mut packet = received.split_to(length).freeze();
+    let kind = number8(&mut packet)?;
+    let id = number(&mut packet)?;
+    Ok(Some((id, reply(kind, &mut packet)?)))
+}
+
+fn reply(kind: u8, packet: &mut Bytes) -> Result<Reply, Malformed> {
+    Ok(match kind {
+        2 => {
+            let mut extensions = Vec::new();
+            while packet.has_remaining() {
+                extensions.push(string(packet)?);
+                string(packet)?;
+            }
+            Reply::Version(extensions)
+        }
+        101 => {
+            let code = number(packet)?;
+            // Early servers leave the text out.
+            let text = string(packet).unwrap_or_default();
+            Reply::Status(code, String::from_utf8_lossy(&text).into_owned())
+        }
+        102 => Reply::Handle(string(packet)?),
+        103 => Reply::Data(string(packet)?),
+        104 => {
+            let count = number(packet)?;
+            let mut names = Vec::new();
+            for _ in 0..count {
+                names.push(Name { name: string(packet)?, long: string(packet)?, attributes: attributes(packet)? });
+            }
+            Reply::Names(names)
+        }
+        105 => Reply::Attributes(attributes(packet)?),
+        201 => Reply::Extended(packet.split_to(packet.len())),
+        _ => return Err(Malformed),
+    })
+}
+
+fn attributes(packet: &mut Bytes) -> Result<Attributes, Malformed> {
+    let flags = number(packet)?;
+    let mut attributes = Attributes::default();
+    if flags & 1 != 0 {
+        attributes.size = Some(number64(packet)?);
+    }
+    if flags & 2 != 0 {
+        number64(packet)?;
+    }
+    if flags & 4 != 0 {
+        attributes.mode = Some(number(packet)?);
+    }
+    if flags & 8 != 0 {
+        number(packet)?;
+        attributes.mtime = Some(number(packet)?);
+    }
+    if flags & (1 << 31) != 0 {
+        for _ in 0..number(packet)? {
+            string(packet)?;
+            string(packet)?;
+        }
+    }
+    Ok(attributes)
+}
+
+fn number8(packet: &mut Bytes) -> Result<u8, Malformed> {
+    packet.try_get_u8().map_err(|_| Malformed)
+}
+
+/// The next number of a packet.
+pub fn number(packet: &mut Bytes) -> Result<u32, Malformed> {
+    packet.try_get_u32().map_err(|_| Malformed)
+}
+
+/// The next large number of a packet.
+pub fn number64(packet: &mut Bytes) -> Result<u64, Malformed> {
+    packet.try_get_u64().map_err(|_| Malformed)
+}
+
+fn string(packet: &mut Bytes) -> Result<Bytes, Malformed> {
+    let length = number(packet)? as usize;
+    if packet.len() < length {
+        return Err(Malformed);
+    }
+    Ok(packet.split_to(length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(bytes: &[u8]) -> Result<Option<(u32, Reply)>, Malformed> {
+        take(&mut BytesMut::from(bytes))
+    }
+
+    /// A packet with its length before it.
+    fn framed(body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32).to_be_bytes()[..], body].concat()
+    }
+
+    #[test]
+    fn a_request_has_its_length_before_it() {
+        let packet = Request::new(Kind::Read, 7).bytes(&[0xff, 0]).u64(5).u32(9).packet();
+        assert_eq!(packet[..], [0, 0, 0, 23, 5, 0, 0, 0, 7, 0, 0, 0, 2, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 9]);
+    }
+
+    #[test]
+    fn replies_are_read() {
+        let cases: [(&[u8], Reply); 6] = [
+            (&[101, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, b'x', 0, 0, 0, 0], Reply::Status(2, "x".into())),
+            (&[101, 0, 0, 0, 1, 0, 0, 0, 77], Reply::Status(77, String::new())),
+            (&[102, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 0xfe], Reply::Handle(Bytes::from_static(&[0xff, 0xfe]))),
+            (&[103, 0, 0, 0, 1, 0, 0, 0, 1, b'd'], Reply::Data(Bytes::from_static(b"d"))),
+            (&[104, 0, 0, 0, 1, 0, 0, 0, 0], Reply::Names(vec![])),
+            (
+                &[105, 0, 0, 0, 1, 0x80, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0x81, 0xa4, 0, 0, 0, 0],
+                Reply::Attributes(Attributes { size: Some(3), mode: Some(0o100644), mtime: None }),
+            ),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(taken(&framed(body)), Ok(Some((1, expected))));
+        }
+    }
+
+    #[test]
+    fn a_packet_in_pieces_waits_for_the_rest() {
+        let whole = framed(&[103, 0, 0, 0, 1, 0, 0, 0, 1, b'd']);
+        for end in 0..whole.len() {
+            assert_eq!(taken(&whole[..end]), Ok(None), "{end} bytes");
+        }
+    }
+
+    #[test]
+    fn what_is_no_sftp_is_refused() {
+        let cases: [&[u8]; 5] = [
+            b"Welcome to this server!\n",
+            &[0, 0, 0, 0],
+            &framed(&[99, 0, 0, 0, 1]),
+            &framed(&[103, 0, 0, 0, 1, 0, 0, 0, 9, b'd']),
+            &framed(&[104, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]),
+        ];
+        for bytes in cases {
+            assert_eq!(taken(bytes), Err(Malformed), "{bytes:?}");
+        }
+    }
+}

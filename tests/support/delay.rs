@@ -1,0 +1,128 @@
+//! A TCP proxy that makes a line long, or holds it at a chosen byte.
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, watch},
+    task::{JoinHandle, JoinSet},
+    time::Instant,
+};
+
+/// Where the line is held.
+#[derive(Clone, Copy, Default)]
+struct Hold {
+    /// Bytes from the server that pass, counted over all connections.
+    after: Option<u64>,
+    /// Whether that many have passed.
+    reached: bool,
+}
+
+/// Listens on a free port of loopback and forwards to another; ends with its drop.
+pub struct Proxy {
+    pub port: u16,
+    hold: Arc<watch::Sender<Hold>>,
+    passed: Arc<watch::Sender<u64>>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Each way takes `one_way`; the bandwidth has no limit.
+    pub async fn start(target: u16, one_way: Duration) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let hold = Arc::new(watch::Sender::new(Hold::default()));
+        let passed = Arc::new(watch::Sender::new(0));
+        let (held, counted) = (hold.clone(), passed.clone());
+        let task = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                // A target that is gone: the client sees its connection closed.
+                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { continue };
+                client.set_nodelay(true).unwrap();
+                server.set_nodelay(true).unwrap();
+                let (from_client, to_client) = client.into_split();
+                let (from_server, to_server) = server.into_split();
+                connections.spawn(forward(from_client, to_server, one_way, None));
+                connections.spawn(forward(from_server, to_client, one_way, Some((held.clone(), counted.clone()))));
+            }
+        });
+        Self { port, hold, passed, task }
+    }
+
+    /// Holds back what the server sends once `bytes` more have passed.
+    pub fn hold_after(&self, bytes: u64) {
+        let after = *self.passed.borrow() + bytes;
+        self.hold.send_replace(Hold { after: Some(after), reached: false });
+    }
+
+    /// Waits until the line is held.
+    pub async fn held(&self) {
+        let mut hold = self.hold.subscribe();
+        let reached = tokio::time::timeout(Duration::from_secs(30), hold.wait_for(|hold| hold.reached));
+        reached.await.expect("that many bytes pass within 30 s").unwrap();
+    }
+
+    /// Lets everything pass again.
+    pub fn release(&self) {
+        self.hold.send_replace(Hold::default());
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+type Gate = (Arc<watch::Sender<Hold>>, Arc<watch::Sender<u64>>);
+
+async fn forward(
+    mut from: impl AsyncRead + Unpin + Send + 'static,
+    mut to: impl AsyncWrite + Unpin,
+    one_way: Duration,
+    gate: Option<Gate>,
+) {
+    // Wide enough for what is under way on a long line.
+    let (sender, mut under_way) = mpsc::channel::<(Instant, Vec<u8>)>(4096);
+    let reading = tokio::spawn(async move {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from.read(&mut buffer).await {
+            if sender.send((Instant::now() + one_way, buffer[..read].to_vec())).await.is_err() {
+                return;
+            }
+        }
+    });
+    while let Some((due, bytes)) = under_way.recv().await {
+        tokio::time::sleep_until(due).await;
+        if let Some((hold, passed)) = &gate {
+            let so_far = *passed.borrow();
+            wait(hold, so_far).await;
+            passed.send_modify(|passed| *passed += bytes.len() as u64);
+        }
+        if to.write_all(&bytes).await.is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown().await;
+    reading.abort();
+}
+
+/// Waits as long as the line is held at this byte.
+async fn wait(hold: &watch::Sender<Hold>, passed: u64) {
+    let mut changes = hold.subscribe();
+    loop {
+        let now = *changes.borrow_and_update();
+        if now.after.is_none_or(|after| passed < after) {
+            return;
+        }
+        if !now.reached {
+            hold.send_modify(|hold| hold.reached = true);
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}

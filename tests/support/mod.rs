@@ -1,0 +1,5 @@
+//! Servers that tests need: started on loopback with a private folder, ended with the test.
+#![allow(dead_code, missing_docs)]
+
+pub mod delay;
+pub mod sshd;
