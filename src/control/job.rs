@@ -9,7 +9,10 @@ mod target;
 mod tests;
 mod unavailable;
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use jiff::tz::TimeZone;
 
@@ -103,6 +106,12 @@ pub fn sync_job(
         spec_digest: digest::spec_digest(spec),
         warnings,
     })
+}
+
+/// The path, relative to `base`.
+fn absolute(base: &Path, path: &str) -> PathBuf {
+    let path = base.join(path);
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 fn one(problem: JobProblem) -> Vec<JobProblem> {

@@ -1,9 +1,6 @@
 //! What neither schema nor CEL rule can say of a spec.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeSet;
 
 use super::{JobProblem, target::scheme, time_zone, unavailable};
 use crate::api::{
@@ -59,12 +56,6 @@ pub fn encoding(label: &str) -> Result<(), JobProblem> {
             format!("“{label}” is no known encoding; write for example UTF-8, windows-1252, ISO-8859-15 or UTF-16LE"),
         )),
     }
-}
-
-/// The path, relative to `base`.
-pub fn absolute(base: &Path, path: &str) -> PathBuf {
-    let path = base.join(path);
-    std::path::absolute(&path).unwrap_or(path)
 }
 
 fn source(spec: &UserSyncSpec, found: &mut Vec<JobProblem>) {

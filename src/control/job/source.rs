@@ -18,7 +18,7 @@ use crate::{
 pub fn source(spec: &SourceSpec, secrets: &Reader<'_>, base: &Path) -> Result<SourceJob, Vec<JobProblem>> {
     match (&spec.sftp, &spec.directory) {
         (Some(server), None) => sftp(server, spec, secrets),
-        (None, Some(directory)) => Ok(SourceJob::Directory { path: checks::absolute(base, &directory.path) }),
+        (None, Some(directory)) => Ok(SourceJob::Directory { path: super::absolute(base, &directory.path) }),
         // `unavailable` has spoken already.
         (None, None) if spec.ftp.is_some() || spec.drop_box.is_some() => Err(Vec::new()),
         _ => Err(vec![JobProblem::new("spec.source", "name exactly one source: sftp, ftp, directory or dropBox")]),

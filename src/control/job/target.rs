@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{JobProblem, checks, secrets::Reader};
+use super::{JobProblem, secrets::Reader};
 use crate::{
     api::{reference::DatabaseUrl, usersync::target::TargetSpec},
     model::{
@@ -70,7 +70,7 @@ fn database(field: &str, url: &Secret, base: &Path) -> Result<Database, JobProbl
             // The path in the URL is percent-encoded, the folder's is not.
             let path = match Path::new(path).is_absolute() {
                 true => path.to_owned(),
-                false => format!("{}/{}", encoded(&checks::absolute(base, "").to_string_lossy()), path),
+                false => format!("{}/{}", encoded(&super::absolute(base, "").to_string_lossy()), path),
             };
             let query = query.map(|query| format!("?{query}")).unwrap_or_default();
             Ok(Database::Sqlite(Secret::new(format!("sqlite:{path}{query}"))))
