@@ -3,6 +3,8 @@
 
 #[path = "api/rules.rs"]
 mod rules;
+#[path = "api/shape.rs"]
+mod shape;
 
 use std::path::Path;
 

@@ -7,10 +7,10 @@ use usersync::api::{UserSync, UserSyncRun, crd::schema};
 use super::{WHOLE, fill};
 
 /// What is put where.
-type Changes<'a> = &'a [(&'a str, Value)];
+pub type Changes<'a> = &'a [(&'a str, Value)];
 
 /// A valid resource with `value` put at `path` (null takes away).
-fn with(mut object: Value, changes: Changes<'_>) -> Value {
+pub fn with(mut object: Value, changes: Changes<'_>) -> Value {
     for (path, value) in changes {
         let (parent, name) = path.rsplit_once('/').unwrap();
         let parent = object.pointer_mut(parent).unwrap();
@@ -31,7 +31,8 @@ fn broken(schema: &Value, object: &Value, old: Option<&Value>) -> Vec<(String, S
     }
 }
 
-fn whole() -> Value {
+/// The whole of the resource.
+pub fn whole() -> Value {
     serde_yaml::from_str(WHOLE).unwrap()
 }
 
