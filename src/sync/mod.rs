@@ -3,6 +3,7 @@
 
 pub mod decode;
 pub mod diff;
+pub mod expression;
 pub mod guard;
 pub mod index;
 pub mod layout;
