@@ -16,7 +16,7 @@ use crate::{
 /// [`StoreError::Invalid`].
 pub async fn open(target: &Target) -> Result<Arc<dyn UserStore>, StoreError> {
     match &target.database {
-        Database::Postgres(_) => Err(StoreError::Invalid("PostgreSQL is not built into this version".to_owned())),
+        Database::Postgres(_) => Ok(Arc::new(postgres::Postgres::connect(target).await?)),
         Database::Embedded | Database::Sqlite(_) => {
             Err(StoreError::Invalid("SQLite is not built into this version: give a postgres:// URL".to_owned()))
         }

@@ -2,4 +2,5 @@
 #![allow(dead_code, missing_docs)]
 
 pub mod delay;
+pub mod postgres;
 pub mod sshd;

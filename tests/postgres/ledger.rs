@@ -1,0 +1,161 @@
+//! The ledger: who may write, what was committed, and that it is committed with the users or not at all.
+
+use usersync::{
+    api::Action,
+    model::ledger::{LedgerRow, OpenStep},
+    ports::{StoreError, UserStore as _},
+};
+
+use super::bench::*;
+
+const USERS: &str = "create table users (id text primary key, org text); insert into users values ('a', 'acme')";
+
+fn written(row: &LedgerRow) -> LedgerRow {
+    LedgerRow { committed: "2026-01-01T00:00:00Z".parse().unwrap(), ..row.clone() }
+}
+
+#[tokio::test]
+async fn reading_makes_no_ledger() {
+    let bench = Bench::new(USERS).await;
+    let (store, hr) = (&bench.store, sync("hr"));
+    store.inspect().await.unwrap();
+    store.check(&claim("hr", Action::Mirror, &[])).await.unwrap();
+    assert_eq!(store.committed(&hr, "r1").await.unwrap(), None);
+    assert_eq!(store.imported(&hr, &["users.csv".into()]).await.unwrap(), []);
+    assert_eq!(store.last(&hr).await.unwrap(), None);
+    assert_eq!(store.unfinished(&hr).await.unwrap(), []);
+    assert!(bench.deactivated().await.is_empty());
+    store.close(&hr, "r1", OpenStep::Archive).await.unwrap();
+    assert_eq!(bench.sql("select count(*) from pg_class where relname like 'usersync%'"), "0");
+}
+
+#[tokio::test]
+async fn a_committed_run_is_found_again() {
+    let bench = Bench::new(USERS).await;
+    let layout = bench.mapped(&["id", "org"]).await;
+    let (store, hr) = (&bench.store, sync("hr"));
+    for (run, file) in [("r1", "a.csv"), ("r2", "b.csv"), ("r3", "a.csv")] {
+        let apply = bench.begin(&layout).await;
+        apply.commit(&ledger_row(run, file)).await.unwrap();
+    }
+    let found = store.committed(&hr, "r1").await.unwrap().unwrap();
+    assert_eq!(written(&found), ledger_row("r1", "a.csv"));
+    assert!(found.committed > "2026-01-02T00:00:00Z".parse().unwrap() || found.committed.as_second() > 1_600_000_000);
+    assert_eq!(store.last(&hr).await.unwrap().unwrap().run, "r3");
+    let runs = |rows: Vec<LedgerRow>| rows.into_iter().map(|row| row.run).collect::<Vec<_>>();
+    assert_eq!(runs(store.imported(&hr, &["a.csv".into(), "c.csv".into()]).await.unwrap()), ["r3", "r1"]);
+    assert_eq!(runs(store.unfinished(&hr).await.unwrap()), ["r1", "r2", "r3"]);
+    store.close(&hr, "r2", OpenStep::Archive).await.unwrap();
+    assert_eq!(store.committed(&hr, "r2").await.unwrap().unwrap().open, [OpenStep::Publish]);
+    store.close(&hr, "r2", OpenStep::Publish).await.unwrap();
+    assert_eq!(runs(store.unfinished(&hr).await.unwrap()), ["r1", "r3"]);
+    assert_eq!(store.last(&sync("other")).await.unwrap(), None);
+
+    // The name of a run is used once.
+    let mut apply = bench.begin(&layout).await;
+    apply.add(&rows(&[&["b", "x"]])).await.unwrap();
+    let error = failure(apply.commit(&ledger_row("r1", "a.csv")).await);
+    assert!(matches!(&error, StoreError::Failed(text) if text.contains("run r1 is committed already")), "{error}");
+    assert_eq!(bench.sql("select count(*) from users"), "1");
+
+    // Rows are kept for 400 days.
+    bench.sql("update usersync_ledger set committed = now() - interval '401 days' where run = 'r1'");
+    bench.open().await;
+    assert_eq!(store.committed(&hr, "r1").await.unwrap(), None);
+    assert!(store.committed(&hr, "r2").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn without_a_commit_nothing_is_left() {
+    let bench = Bench::new(USERS).await;
+    let layout = bench.mapped(&["id", "org"]).await;
+    for dropped in [true, false] {
+        let mut apply = bench.begin(&layout).await;
+        apply.add(&rows(&[&["b", "x"]])).await.unwrap();
+        let change = update(&["a", "acme"], &["a", "x"]);
+        apply.change(usersync::model::change::ChangeKind::Deactivate, &[change]).await.unwrap();
+        if dropped {
+            drop(apply)
+        } else {
+            apply.rollback().await.unwrap()
+        }
+        // The next transaction finds the row unlocked, the users and the ledger as they were.
+        bench.begin(&layout).await.rollback().await.unwrap();
+        assert_eq!(bench.sql("select * from users"), "a|acme");
+        assert_eq!(bench.sql("select count(*) from usersync_ledger") + &bench.deactivated().await.join(","), "0");
+    }
+}
+
+#[tokio::test]
+async fn a_later_attempt_voids_the_earlier_ones() {
+    let bench = Bench::new(USERS).await;
+    let layout = bench.mapped(&["id", "org"]).await;
+    let first = bench.open().await;
+    let second = bench.open().await;
+    assert!(second.attempt > first.attempt);
+    let error = failure(bench.store.begin(&first, &layout, &bench.scope).await);
+    assert!(matches!(error, StoreError::Fenced(_)), "{error}");
+    bench.store.begin(&second, &layout, &bench.scope).await.unwrap().rollback().await.unwrap();
+    bench.sql("delete from usersync_syncs");
+    let error = failure(bench.store.begin(&second, &layout, &bench.scope).await);
+    assert!(matches!(error, StoreError::Fenced(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_mirror_shares_a_table_only_by_scope() {
+    let bench = Bench::new(USERS).await;
+    let store = &bench.store;
+    let acme = [("org", "acme")];
+    store.open(&claim("mirror", Action::Mirror, &acme)).await.unwrap();
+    store.open(&claim("other", Action::Mirror, &[("org", "other")])).await.unwrap();
+    store.open(&claim("mirror", Action::Mirror, &acme)).await.unwrap();
+    for against in [claim("x", Action::Upsert, &[]), claim("x", Action::Delete, &acme), claim("x", Action::Mirror, &[])]
+    {
+        for result in [store.check(&against).await, store.open(&against).await.map(|_| ())] {
+            let error = failure(result);
+            let text = error.to_string();
+            assert!(
+                matches!(error, StoreError::Shared(_)) && text.contains("sync mirror mirrors table users"),
+                "{text}"
+            );
+        }
+    }
+    assert_eq!(bench.sql("select count(*) from usersync_syncs"), "2");
+    // The message's own advice works.
+    let error = failure(store.check(&claim("x", Action::Upsert, &acme)).await).to_string();
+    bench.sql(error.split_once("run: ").unwrap().1);
+    store.open(&claim("x", Action::Upsert, &acme)).await.unwrap();
+    let error = failure(store.open(&claim("mirror", Action::Mirror, &acme)).await);
+    assert!(matches!(&error, StoreError::Shared(text) if text.contains("sync x writes table users too")), "{error}");
+}
+
+#[tokio::test]
+async fn a_table_is_the_same_however_it_is_written() {
+    let bench = Bench::new(USERS).await;
+    bench.store.open(&claim("hr", Action::Mirror, &[])).await.unwrap();
+    let store = usersync::store::postgres::Postgres::connect(&target(&bench.url, "public.users")).await.unwrap();
+    let other = usersync::model::ledger::Claim { table: "public.users".into(), ..claim("x", Action::Upsert, &[]) };
+    assert!(matches!(failure(store.open(&other).await), StoreError::Shared(_)));
+}
+
+#[tokio::test]
+async fn many_may_make_the_ledger_at_once() {
+    let bench = Bench::new(USERS).await;
+    let target = target(&bench.url, "users");
+    let opened = (0..8).map(|i| {
+        let target = target.clone();
+        async move {
+            let store = usersync::store::postgres::Postgres::connect(&target).await.unwrap();
+            store.open(&claim(if i % 2 == 0 { "even" } else { "odd" }, Action::Mirror, &[])).await
+        }
+    });
+    let opened = futures::future::join_all(opened).await;
+    // Whoever came first has the table; of the others not one slipped through.
+    let won: std::collections::BTreeSet<String> =
+        opened.iter().filter_map(|o| o.as_ref().ok()).map(|fence| fence.sync.name.clone()).collect();
+    assert_eq!(won.len(), 1, "{opened:?}");
+    assert!(opened.iter().all(|o| matches!(o, Ok(_) | Err(StoreError::Shared(_)))), "{opened:?}");
+    let mut attempts: Vec<i64> = opened.iter().filter_map(|o| o.as_ref().ok()).map(|f| f.attempt).collect();
+    attempts.sort_unstable();
+    assert_eq!(attempts, [1, 2, 3, 4]);
+}

@@ -1,0 +1,173 @@
+//! A real PostgreSQL in a private folder, reached by a Unix socket, ended when the test process ends.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Mutex, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// The superuser's password.
+pub const PASSWORD: &str = "s3cret pass/word";
+
+/// A server. Dropping it ends it; so does the end of the test process, however that comes.
+pub struct Server {
+    folder: PathBuf,
+    /// Waits for its input to end, then ends the server and removes the folder.
+    guard: Mutex<Child>,
+    databases: AtomicU32,
+}
+
+impl Server {
+    /// The server that all tests of a binary share.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// A server of one's own, for tests that stop it.
+    pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("usersync-pg").tempdir_in("/tmp").unwrap().keep();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        let password = folder.join("password");
+        fs::write(&password, PASSWORD).unwrap();
+        let user = unprivileged();
+        if let Some((uid, gid)) = user {
+            chown(&folder, Some(uid), Some(gid)).unwrap();
+            chown(&password, Some(uid), Some(gid)).unwrap();
+        }
+        let run = |program: &str| {
+            let mut command = Command::new(program_path(program));
+            if let Some((uid, gid)) = user {
+                command.uid(uid).gid(gid);
+            }
+            command.current_dir(&folder);
+            command
+        };
+        let mut initdb = run("initdb");
+        initdb.args(["-D", "data", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", "password", "-E", "UTF8"]);
+        initdb.args(["--locale", "C.UTF-8", "--no-sync", "--no-instructions"]);
+        let made = initdb.output().unwrap();
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+
+        let mut guard = run("sh");
+        guard.arg("-c").arg(GUARD).arg("sh").arg(program_path("postgres")).arg(&folder);
+        // A group of its own: an interrupt from the terminal must not end the guard before its work is done.
+        guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let guard = guard.spawn().unwrap();
+        let server = Self { folder, guard: Mutex::new(guard), databases: AtomicU32::new(0) };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !psql(&server.url("postgres"), "select 1").0 {
+            assert!(
+                Instant::now() < deadline,
+                "no PostgreSQL: {}",
+                fs::read_to_string(server.folder.join("log")).unwrap_or_default()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+
+    /// A new empty database; its URL, as superuser.
+    pub fn create_database(&self) -> String {
+        let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        sql(&self.url("postgres"), &format!("create database {name}"));
+        self.url(&name)
+    }
+
+    fn url(&self, database: &str) -> String {
+        url_as(&self.folder, "postgres", PASSWORD, database)
+    }
+
+    /// The URL of the same database for another user.
+    pub fn url_for(&self, url: &str, user: &str, password: &str) -> String {
+        let database = url.split(['/', '?']).nth(3).unwrap();
+        url_as(&self.folder, user, password, database)
+    }
+
+    /// Ends the server at once; connections break.
+    pub fn stop(&self) {
+        let mut guard = self.guard.lock().unwrap();
+        if let Some(mut input) = guard.stdin.take() {
+            let _ = input.write_all(b"\n");
+        }
+        let _ = guard.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Starts the server and waits for the end of its input: that comes with the end of the test process at the latest.
+const GUARD: &str = r#"
+"$1" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=200 \
+    >"$2/log" 2>&1 </dev/null &
+server=$!
+read -r _
+kill -QUIT "$server"
+wait "$server"
+rm -rf "$2"/* 2>/dev/null
+rmdir "$2" 2>/dev/null
+"#;
+
+fn url_as(folder: &Path, user: &str, password: &str, database: &str) -> String {
+    let password: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    format!("postgres://{user}:{password}@localhost/{database}?host={}", folder.display())
+}
+
+/// Runs SQL and returns what it prints: cells separated by `|`, rows by line breaks.
+pub fn sql(url: &str, text: &str) -> String {
+    let (done, output) = psql(url, text);
+    assert!(done, "{text}: {output}");
+    output
+}
+
+fn psql(url: &str, text: &str) -> (bool, String) {
+    let mut psql = Command::new(program_path("psql"));
+    psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"]);
+    psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = psql.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = if output.status.success() { output.stdout } else { output.stderr };
+    (output.status.success(), String::from_utf8(text).unwrap().trim_end().to_owned())
+}
+
+/// The newest installed one, else what the search path has.
+fn program_path(name: &str) -> PathBuf {
+    let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            Some((path.file_name()?.to_str()?.parse().ok()?, path.join("bin").join(name)))
+        })
+        .filter(|(_, path)| path.exists())
+        .collect();
+    versions.sort();
+    versions.pop().map_or_else(|| PathBuf::from(name), |(_, path)| path)
+}
+
+/// User and group for a server that refuses to run as root; None where we aren't root.
+fn unprivileged() -> Option<(u32, u32)> {
+    let id = |arguments: &[&str]| -> Option<u32> {
+        let output = Command::new("id").args(arguments).output().ok()?;
+        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+    };
+    if id(&["-u"])? != 0 {
+        return None;
+    }
+    ["postgres", "nobody"].iter().find_map(|user| Some((id(&["-u", user])?, id(&["-g", user])?)))
+}
