@@ -2,7 +2,7 @@
 
 use usersync::{
     model::{change::ChangeKind, plan::Role, rows::Rows},
-    ports::{Refused, StoreError, UserStore as _},
+    ports::{Refused, StoreError},
 };
 
 use super::bench::*;

@@ -161,6 +161,7 @@ async fn values_nobody_can_name_are_kept_as_printed_and_still_compare() {
     let layout = bench.mapped(&["id", "tz", "d", "n", "f", "j"]).await;
     let old = bench.scan(&layout).await.remove(0);
     assert_eq!(old[1].as_deref(), Some("infinity"));
+    assert_eq!(old[5].as_deref(), Some(r#"{"a":12345678901234567890.12}"#));
     let mut change = update(&["a"], &["a"]);
     (change.old, change.new) = (old.clone(), old);
     change.new[3] = Some("2".into());
@@ -206,8 +207,8 @@ async fn names_are_used_exactly_as_written() {
 
     for (table, part) in [
         ("staff.users", "There is Staff.Users"),
-        ("Users", "There is users"),
-        ("usres", "There is users"),
+        ("Users", "There is Staff.Users, users"),
+        ("usres", "There is Staff.Users, users"),
         ("nothing", "create table \"nothing\" (id text primary key"),
         ("seen", "seen is a view"),
     ] {

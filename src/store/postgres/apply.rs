@@ -80,7 +80,7 @@ impl Transaction {
     }
 
     /// Runs a statement on rows under a savepoint: how many it wrote, or why it was refused (then nothing of it stays).
-    async fn guarded(&mut self, sql: &str) -> Result<Result<u64, Refused23>, StoreError> {
+    async fn guarded(&mut self, sql: &str) -> Result<Result<u64, Refusing>, StoreError> {
         self.session.run("set a savepoint", "", "savepoint usersync").await?;
         match self.session.run_plain(sql).await {
             Ok(count) => Ok(Ok(count)),
@@ -89,12 +89,12 @@ impl Transaction {
     }
 
     /// Goes back to the savepoint after the refusal of rows; any other error ends the transaction.
-    async fn undo(&mut self, e: &sqlx::Error) -> Result<Refused23, StoreError> {
+    async fn undo(&mut self, e: &sqlx::Error) -> Result<Refusing, StoreError> {
         let Some(refusal) = error::refusal(e, self.sensitive) else {
             return Err(self.session.line.error("write the users", &self.grant, e));
         };
         self.back().await?;
-        Ok(Refused23 { refusal, unique: error::code(e) == "23505" })
+        Ok(Refusing { refusal, unique: error::code(e) == "23505" })
     }
 
     async fn back(&mut self) -> Result<(), StoreError> {
@@ -139,8 +139,8 @@ impl Transaction {
     }
 }
 
-/// Rows refused, and whether for a unique value.
-struct Refused23 {
+/// Why rows were refused, and whether it was for a unique value.
+struct Refusing {
     refusal: Refusal,
     unique: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::column::ColumnType;
+use crate::{model::column::ColumnType, sync::value};
 
 /// A column's type as the catalogue has it, domains resolved to their base.
 pub struct CatalogType<'a> {
@@ -85,6 +85,9 @@ pub fn canonical<'a>(kind: &ColumnType, printed: &'a str) -> Cow<'a, str> {
     match kind {
         ColumnType::Decimal { .. } => Cow::Borrowed(trim_zeros(printed)),
         ColumnType::Timestamp { zoned, .. } => timestamp(printed, *zoned).map_or(Cow::Borrowed(printed), Cow::Owned),
+        ColumnType::Float { .. } | ColumnType::Json { .. } => {
+            value::canonical(kind, printed).unwrap_or(Cow::Borrowed(printed))
+        }
         _ => Cow::Borrowed(printed),
     }
 }
@@ -141,9 +144,14 @@ mod tests {
             (named("timestamptz", -1), "infinity", "infinity"),
             (named("timestamp", -1), "2026-11-22 14:03:00", "2026-11-22T14:03:00"),
             (named("timestamp", -1), "0044-03-15 12:00:00 BC", "0044-03-15 12:00:00 BC"),
+            (named("timestamptz", -1), "12026-11-22 14:03:00+00", "12026-11-22 14:03:00+00"),
+            (named("float8", -1), "1e+20", "1e20"),
+            (named("float4", -1), "0.1", "0.1"),
+            (named("jsonb", -1), r#"{"b": 1.0, "a": []}"#, r#"{"a":[],"b":1}"#),
             (named("text", -1), "1.50", "1.50"),
         ] {
             assert_eq!(canonical(&kind, printed), expected);
+            assert_eq!(value::canonical(&kind, printed).unwrap(), expected, "there is one canonical text");
         }
     }
 }
