@@ -114,6 +114,11 @@ fn absolute(base: &Path, path: &str) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
+/// How the file of this sync is read: needs no Secret.
+pub fn reading(spec: &UserSyncSpec) -> Result<(CsvOptions, Mapping), Vec<JobProblem>> {
+    Ok((csv(&spec.source.csv).map_err(one)?, mapping(&spec.mapping)?))
+}
+
 fn one(problem: JobProblem) -> Vec<JobProblem> {
     vec![problem]
 }

@@ -1,1 +1,18 @@
-//! Stub.
+//! The engine: one run from the file on the server to the report in somebody's hand. [`run`] is its table of contents;
+//! it touches the world through [`crate::ports`] only, and its own spool folder.
+
+mod apply;
+mod archive;
+mod compare;
+mod fetch;
+mod look;
+mod outcome;
+mod preview;
+mod read;
+mod report;
+mod run;
+mod settle;
+
+pub use outcome::{Ended, RunError};
+pub use preview::{Preview, PreviewMapped, PreviewRow, preview};
+pub use run::{Ports, run};

@@ -1,18 +1,29 @@
 //! What a run changes.
 
-/// A property of a user before and after. None is "empty".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PropertyChange {
-    /// Index into [`crate::model::plan::Layout::columns`].
-    pub column: usize,
-    /// What the database held.
-    pub old: Option<String>,
-    /// What it holds afterwards.
-    pub new: Option<String>,
+use serde::{Deserialize, Serialize};
+
+/// A user as the file has them: checked, canonical, set aside until the table is compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileUser {
+    /// The physical line on which the row begins.
+    pub line: u64,
+    /// Where the row begins in the text that was read.
+    pub offset: u64,
+    /// [`crate::model::plan::Layout::columns`] in order; the empty value where the row says nothing.
+    pub values: Vec<Option<String>>,
+    /// Which of them take part in comparing and changing an existing user.
+    pub specified: Vec<bool>,
+}
+
+impl FileUser {
+    /// The match key.
+    pub fn key(&self) -> &str {
+        self.values[0].as_deref().unwrap_or_default()
+    }
 }
 
 /// What happens to one user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ChangeKind {
     /// Deleted.
     Delete,
@@ -25,7 +36,7 @@ pub enum ChangeKind {
 }
 
 /// A change of a user who is in the database: everything but an added user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// What happens.
     pub kind: ChangeKind,
@@ -35,7 +46,7 @@ pub struct Change {
     pub offset: Option<u64>,
     /// The user's row as it was compared: [`crate::model::plan::Layout::columns`] in order, canonical.
     pub old: Vec<Option<String>>,
-    /// The same columns afterwards; empty for a deletion.
+    /// The same columns afterwards; no cells at all for a deletion.
     pub new: Vec<Option<String>>,
 }
 

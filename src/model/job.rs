@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::secret::Secret;
+use super::{file::Stamp, secret::Secret};
 use crate::api::{Action, Algorithms, ConflictMode, EmptyCell, Mode, PropertyPolicy, PropertyType, Select};
 
 /// Which sync, of which installation.
@@ -69,6 +69,8 @@ pub struct Job {
     pub mode: Mode,
     /// What a person approved.
     pub approval: Option<Approval>,
+    /// With `select: All`, the file of the run before: only later ones are looked at.
+    pub after: Option<Stamp>,
 }
 
 /// A person's word that one file may be imported although a safeguard was breached.
@@ -78,10 +80,12 @@ pub struct Approval {
     pub sha256: String,
     /// What was shown: more than that holds again. None: whatever this run finds.
     pub shown: Option<Shown>,
+    /// When the held run ended: void once a later import has committed.
+    pub held: Option<Timestamp>,
 }
 
 /// What a held run showed to the person who approved it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
     /// Removals, mapped deactivations included.
     pub removals: u64,
@@ -89,6 +93,8 @@ pub struct Shown {
     pub emptied: u64,
     /// Rows refused.
     pub rejected: u64,
+    /// Users changed.
+    pub updated: u64,
 }
 
 /// Where files come from.

@@ -2,6 +2,7 @@
 
 pub mod bisect;
 pub mod claims;
+pub mod closed;
 pub mod postgres;
 pub mod sqlite;
 

@@ -1,1 +1,280 @@
-//! Stub.
+//! Comparison: what the table has against what the file says, user by user.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::File,
+    io,
+};
+
+use super::{
+    guard::Figures,
+    index::{FileIndex, Found, UserRef},
+    layout::is_empty,
+    spill::{Spill, SpillReader, SpillWriter},
+    value::canonical,
+};
+use crate::{
+    api::{Action, ConflictMode},
+    model::{
+        change::{Change, ChangeKind, FileUser},
+        job::{Removal, SyncJob},
+        plan::{Layout, Role},
+        rows::Row,
+    },
+};
+
+/// How users are compared: the spec's words, turned into columns of the layout.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    action: Action,
+    conflict: ConflictMode,
+    removal: Option<Marks>,
+}
+
+/// What marks a user as inactive, and what unmarks them.
+#[derive(Clone, Debug)]
+struct Marks {
+    set: Vec<(usize, Option<String>)>,
+    restore: Vec<(usize, Option<String>)>,
+    grace: Option<u64>,
+}
+
+impl Rules {
+    /// The rules of a sync on this layout. `Err` names values of `removal` that their columns can't hold.
+    pub fn new(job: &SyncJob, layout: &Layout, correction: bool) -> Result<Self, Vec<String>> {
+        let removal = match &job.removal {
+            Removal::Delete => None,
+            Removal::Deactivate { set, restore, grace } => {
+                let set = marks(layout, "removal.set", set);
+                let restore = marks(layout, "removal.restore", restore);
+                match (set, restore) {
+                    (Ok(set), Ok(restore)) => Some(Marks { set, restore, grace: grace.map(|grace| grace.as_secs()) }),
+                    (set, restore) => return Err([set.err(), restore.err()].into_iter().flatten().flatten().collect()),
+                }
+            }
+        };
+        // In a correction absence means nothing: it is a part of a file that was complete.
+        let action = if correction && job.action == Action::Mirror { Action::Upsert } else { job.action };
+        Ok(Self { action, conflict: job.conflict, removal })
+    }
+}
+
+fn marks(
+    layout: &Layout,
+    field: &str,
+    values: &BTreeMap<String, String>,
+) -> Result<Vec<(usize, Option<String>)>, Vec<String>> {
+    let mut problems = Vec::new();
+    let mut found = Vec::new();
+    for (name, text) in values {
+        let Some(at) = layout.columns.iter().position(|c| c.column.name == *name) else { continue };
+        match canonical(&layout.columns[at].column.kind, text) {
+            Ok(value) => found.push((at, Some(value.into_owned()))),
+            Err(error) => {
+                problems.push(format!("`{field}`: column \"{name}\" can't hold \"{text}\": {}", error.message))
+            }
+        }
+    }
+    if problems.is_empty() { Ok(found) } else { Err(problems) }
+}
+
+impl Marks {
+    fn on<'a>(&self, cell: impl Fn(usize) -> Option<&'a str>) -> bool {
+        self.set.iter().all(|(at, value)| cell(*at) == value.as_deref())
+    }
+}
+
+/// Users whom the sync deactivated, by [`FileIndex::key_digest`], with the seconds since.
+pub type Deactivated = HashMap<[u64; 2], u64>;
+
+/// What a run would change, set aside by kind; users to add are those of the index that were not seen.
+pub struct Plan {
+    /// In the order in which they are applied.
+    pub changes: BTreeMap<ChangeKind, Spill<Change>>,
+    /// Users whom the sync deactivated and somebody else set back.
+    pub forget: Vec<String>,
+    /// What the safeguards look at.
+    pub figures: Figures,
+}
+
+/// A comparison at work: takes the table's rows in any order.
+pub struct Comparison<'a> {
+    rules: &'a Rules,
+    layout: &'a Layout,
+    index: &'a mut FileIndex,
+    users: SpillReader<FileUser>,
+    deactivated: &'a Deactivated,
+    scratch: &'a dyn Fn() -> io::Result<File>,
+    changes: BTreeMap<ChangeKind, SpillWriter<Change>>,
+    forget: Vec<String>,
+    figures: Figures,
+}
+
+impl<'a> Comparison<'a> {
+    /// Begins with the figures of reading the file. `scratch` makes an empty temporary file.
+    pub fn new(
+        rules: &'a Rules,
+        layout: &'a Layout,
+        index: &'a mut FileIndex,
+        users: &Spill<FileUser>,
+        deactivated: &'a Deactivated,
+        figures: Figures,
+        scratch: &'a dyn Fn() -> io::Result<File>,
+    ) -> io::Result<Self> {
+        index.forget_seen();
+        let users = users.read()?;
+        let changes = BTreeMap::new();
+        Ok(Self { rules, layout, index, users, deactivated, scratch, changes, forget: Vec::new(), figures })
+    }
+
+    /// Compares one row of the table (the layout's columns in order).
+    pub fn row(&mut self, row: Row<'_>) -> io::Result<()> {
+        // A row without a key is nobody whom a file could name.
+        let Some(key) = row.get(0) else { return Ok(()) };
+        let inactive = self.rules.removal.as_ref().is_some_and(|marks| marks.on(|at| row.get(at)));
+        self.figures.active += u64::from(!inactive);
+        let since = self.since(key);
+        if !inactive && since.is_some() {
+            self.forget.push(key.to_owned());
+        }
+        match self.index.find(key) {
+            None => self.absent(row, inactive, since),
+            Some(Found::Rejected { user, .. }) => {
+                self.index.see(user);
+                Ok(())
+            }
+            Some(Found::User { user, place }) => {
+                self.index.see(user);
+                match self.rules.action {
+                    Action::Delete => self.listed_for_removal(row, inactive, place),
+                    _ => self.present(row, user, place, inactive, since.is_some()),
+                }
+            }
+        }
+    }
+
+    /// The table is read.
+    pub fn finish(self) -> io::Result<Plan> {
+        let mut figures = self.figures;
+        let unseen = self.index.unseen().count() as u64;
+        match self.rules.action {
+            Action::Delete => figures.counts.unchanged += unseen,
+            Action::Upsert | Action::Mirror => figures.counts.added += unseen,
+        }
+        let changes = self.changes.into_iter().map(|(kind, spill)| Ok((kind, spill.finish()?)));
+        Ok(Plan { changes: changes.collect::<io::Result<_>>()?, forget: self.forget, figures })
+    }
+
+    fn since(&self, key: &str) -> Option<u64> {
+        if self.deactivated.is_empty() {
+            return None;
+        }
+        self.deactivated.get(&self.index.key_digest(key)).copied()
+    }
+
+    /// A user whom the file doesn't name.
+    fn absent(&mut self, row: Row<'_>, inactive: bool, since: Option<u64>) -> io::Result<()> {
+        if self.rules.action != Action::Mirror {
+            return Ok(());
+        }
+        if !inactive {
+            return self.remove(row, None);
+        }
+        let grace = self.rules.removal.as_ref().and_then(|marks| marks.grace);
+        match (grace, since) {
+            (Some(grace), Some(since)) if since >= grace => self.push_removal(ChangeKind::Delete, row, None),
+            _ => Ok(()),
+        }
+    }
+
+    fn listed_for_removal(&mut self, row: Row<'_>, inactive: bool, place: u64) -> io::Result<()> {
+        if inactive {
+            self.figures.counts.unchanged += 1;
+            return Ok(());
+        }
+        let user = self.users.at(place)?;
+        self.remove(row, Some((user.line, user.offset)))
+    }
+
+    fn remove(&mut self, row: Row<'_>, from: Option<(u64, u64)>) -> io::Result<()> {
+        match self.rules.removal {
+            None => self.push_removal(ChangeKind::Delete, row, from),
+            Some(_) => self.push_removal(ChangeKind::Deactivate, row, from),
+        }
+    }
+
+    fn push_removal(&mut self, kind: ChangeKind, row: Row<'_>, from: Option<(u64, u64)>) -> io::Result<()> {
+        let old = owned(row);
+        let mut new = Vec::new();
+        if let (ChangeKind::Deactivate, Some(marks)) = (kind, &self.rules.removal) {
+            new.clone_from(&old);
+            marks.set.iter().for_each(|(at, value)| new[*at].clone_from(value));
+        }
+        self.figures.counts.removed += 1;
+        self.figures.removals += 1;
+        let (line, offset) = from.unzip();
+        self.push(Change { kind, line, offset, old, new })
+    }
+
+    /// A user whom the file names.
+    fn present(&mut self, row: Row<'_>, user: UserRef, place: u64, inactive: bool, ours: bool) -> io::Result<()> {
+        let restore = match &self.rules.removal {
+            Some(marks) if inactive && ours => marks.restore.as_slice(),
+            _ => &[],
+        };
+        let skip = self.rules.conflict == ConflictMode::Skip;
+        if skip && restore.is_empty() {
+            self.figures.counts.skipped += 1;
+            return Ok(());
+        }
+        if restore.is_empty() && self.index.equal(user, row.cells()) == Some(true) {
+            self.figures.counts.unchanged += 1;
+            return Ok(());
+        }
+        let user = self.users.at(place)?;
+        let old = owned(row);
+        let mut new = old.clone();
+        if !skip {
+            for (at, column) in self.layout.columns.iter().enumerate() {
+                if user.specified[at] && matches!(column.role, Role::Mapped | Role::Cleared) {
+                    new[at].clone_from(&user.values[at]);
+                }
+            }
+        }
+        restore.iter().for_each(|(at, value)| new[*at].clone_from(value));
+        if new == old {
+            self.figures.counts.unchanged += 1;
+            return Ok(());
+        }
+        self.push_update(
+            Change { kind: ChangeKind::Update, line: Some(user.line), offset: Some(user.offset), old, new },
+            ours,
+        )
+    }
+
+    fn push_update(&mut self, mut change: Change, ours: bool) -> io::Result<()> {
+        if let Some(marks) = &self.rules.removal {
+            let inactive = |cells: &[Option<String>]| marks.on(|at| cells[at].as_deref());
+            match (inactive(&change.old), inactive(&change.new)) {
+                (false, true) => self.figures.removals += 1,
+                (true, false) if ours => change.kind = ChangeKind::Restore,
+                _ => {}
+            }
+        }
+        self.figures.counts.updated += 1;
+        self.figures.emptied += u64::from(change.properties().any(|(_, old, new)| !is_empty(old) && is_empty(new)));
+        self.push(change)
+    }
+
+    fn push(&mut self, change: Change) -> io::Result<()> {
+        let spill = match self.changes.entry(change.kind) {
+            std::collections::btree_map::Entry::Occupied(spill) => spill.into_mut(),
+            std::collections::btree_map::Entry::Vacant(place) => place.insert(SpillWriter::new((self.scratch)()?)),
+        };
+        spill.push(&change).map(drop)
+    }
+}
+
+fn owned(row: Row<'_>) -> Vec<Option<String>> {
+    row.cells().map(|cell| cell.map(str::to_owned)).collect()
+}

@@ -1,6 +1,7 @@
 //! Pure: from bytes to a plan, and from a plan to reports. No network, no database, no clock; files only as readers and
 //! writers that are handed in.
 
+pub mod choose;
 pub mod decode;
 pub mod diff;
 pub mod expression;
@@ -10,4 +11,5 @@ pub mod layout;
 pub mod map;
 pub mod render;
 pub mod spill;
+pub mod template;
 pub mod value;

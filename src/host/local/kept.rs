@@ -12,6 +12,17 @@ use crate::{
     model::{job::Shown, reason::Reason},
 };
 
+/// A held run, as far as an approval of it needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The run's name.
+    pub run: String,
+    /// What it showed.
+    pub shown: Shown,
+    /// When it ended.
+    pub ended: Timestamp,
+}
+
 /// A run that was kept.
 pub(super) struct Kept {
     path: PathBuf,
@@ -65,8 +76,17 @@ impl Kept {
         held && status["file"]["sha256"].as_str().is_some_and(|is| is.eq_ignore_ascii_case(sha256))
     }
 
+    /// The run as an approval of it needs it.
+    pub fn held_run(&self) -> Result<Held, StateError> {
+        let corrupt = |why: &str| StateError::Corrupt { path: self.path.clone(), why: why.to_owned() };
+        let run = self.object["metadata"]["name"].as_str().ok_or_else(|| corrupt("metadata.name is missing"))?;
+        let ended = self.object["status"]["completionTime"].as_str().and_then(|text| text.parse().ok());
+        let ended = ended.ok_or_else(|| corrupt("status.completionTime is no time"))?;
+        Ok(Held { run: run.to_owned(), shown: self.shown()?, ended })
+    }
+
     /// What it showed. A number that is missing is no zero: an approval would cover less, or more, than was seen.
-    pub fn shown(&self) -> Result<Shown, StateError> {
+    fn shown(&self) -> Result<Shown, StateError> {
         let number = |part: &str, name: &str| {
             let value = self.object["status"][part][name].as_u64();
             value.ok_or_else(|| StateError::Corrupt {
@@ -78,6 +98,7 @@ impl Kept {
             removals: number("guard", "removals")?,
             emptied: number("guard", "emptied")?,
             rejected: number("counts", "rejected")?,
+            updated: number("counts", "updated")?,
         })
     }
 

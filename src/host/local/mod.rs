@@ -6,3 +6,4 @@ pub mod manifests;
 mod private;
 mod spool;
 pub mod state;
+pub mod status;

@@ -23,10 +23,10 @@ use super::{
 };
 use crate::{
     api::{UserSyncRun, UserSyncStatus},
-    model::job::{Shown, SyncId},
+    model::job::SyncId,
 };
 
-pub use super::{private::StateError, spool::Spool};
+pub use super::{kept::Held, private::StateError, spool::Spool};
 
 /// The state folder.
 #[derive(Clone, Debug)]
@@ -93,10 +93,10 @@ impl State {
         self.kept(sync)?.into_iter().map(Kept::into_run).collect()
     }
 
-    /// What the newest held run of the sync showed for the file with this SHA-256: what an approval of it covers.
-    pub fn last_held(&self, sync: &SyncId, sha256: &str) -> Result<Option<Shown>, StateError> {
+    /// The newest held run of the sync for the file with this SHA-256: an approval covers what it showed.
+    pub fn last_held(&self, sync: &SyncId, sha256: &str) -> Result<Option<Held>, StateError> {
         let held = self.kept(sync)?.into_iter().find(|kept| kept.held(sha256));
-        held.map(|kept| kept.shown()).transpose()
+        held.map(|kept| kept.held_run()).transpose()
     }
 
     /// Keeps the status of a sync.

@@ -122,9 +122,9 @@ fn an_approval_covers_what_the_newest_held_run_showed() {
     ] {
         state.write_run(&hr, &kept).unwrap();
     }
-    let shown = |removals| Some(Shown { removals, emptied: 2, rejected: 3 });
-    assert_eq!(state.last_held(&hr, "ab").unwrap(), shown(2));
-    assert_eq!(state.last_held(&hr, "CD").unwrap(), shown(3));
+    let shown = |removals| Some(crate::model::job::Shown { removals, emptied: 2, rejected: 3, updated: 0 });
+    assert_eq!(state.last_held(&hr, "ab").unwrap().map(|held| held.shown), shown(2));
+    assert_eq!(state.last_held(&hr, "CD").unwrap().map(|held| held.shown), shown(3));
     assert_eq!(state.last_held(&hr, "ef").unwrap(), None);
     let runs = state.runs(&hr).unwrap();
     let names: Vec<_> = runs.iter().map(|r| r.metadata.name.as_deref().unwrap()).collect();

@@ -1,0 +1,150 @@
+//! Compare: read the table, and set aside what would change.
+
+use std::collections::HashSet;
+
+use futures::TryStreamExt;
+
+use super::{
+    outcome::{Record, RunError},
+    read::{FileRows, scratch},
+    run::Ports,
+};
+use crate::{
+    model::{
+        change::FileUser,
+        job::{Job, Removal},
+        plan::Layout,
+        progress::{Progress, Step},
+        reject::{Reject, RejectCode},
+        rows::Rows,
+    },
+    sync::{
+        diff::{Comparison, Deactivated, Plan},
+        guard::Figures,
+        index::UserRef,
+    },
+};
+
+/// How many users are asked for, or written, at once.
+pub(super) const BATCH: usize = 10_000;
+
+/// What a run would change, and who of the file can't be imported for reasons that only the database knows.
+pub(super) struct Compared {
+    pub plan: Plan,
+    /// Rows refused since the file was read.
+    pub late: Vec<LateReject>,
+    /// Users of the index who are not added because of that.
+    pub not_added: HashSet<UserRef>,
+    /// Changes that the database refused: kind and place in the plan.
+    pub not_changed: HashSet<(crate::model::change::ChangeKind, u64)>,
+}
+
+/// A row that is refused after the file was read.
+pub(super) struct LateReject {
+    /// Where the row begins in the text that was read.
+    pub offset: u64,
+    pub reject: Reject,
+}
+
+impl Compared {
+    /// The figures with the late rejects in them.
+    pub fn figures(&self) -> Figures {
+        self.plan.figures
+    }
+
+    /// Refuses a user who would have been added.
+    pub fn refuse_added(&mut self, user: UserRef, file_user: &FileUser, code: RejectCode, message: String, hide: bool) {
+        if self.not_added.insert(user) {
+            let counts = &mut self.plan.figures.counts;
+            counts.added -= 1;
+            counts.rejected += 1;
+            self.late.push(late(file_user.line, file_user.offset, file_user.key(), code, message, hide));
+        }
+    }
+}
+
+/// A late reject of the row at `offset`.
+pub(super) fn late(line: u64, offset: u64, key: &str, code: RejectCode, message: String, hide: bool) -> LateReject {
+    let value = (!hide).then(|| key.chars().take(100).collect());
+    LateReject { offset, reject: Reject { line, column: None, value, code, message, sensitive: hide } }
+}
+
+/// Reads the table and compares each user.
+pub(super) async fn compare(
+    job: &Job,
+    ports: &Ports,
+    layout: &Layout,
+    file: &mut FileRows,
+    record: &mut Record,
+) -> Result<Compared, RunError> {
+    let deactivated = deactivated(job, ports, file).await?;
+    let spool = file.spool.clone();
+    let scratch = move || scratch(&spool);
+    let mut comparison =
+        Comparison::new(&file.rules, layout, &mut file.index, &file.users, &deactivated, file.figures, &scratch)?;
+    let mut batches = ports.store.scan(layout, &job.sync.target.scope).await?;
+    let mut done = 0;
+    while let Some(batch) = batches.try_next().await? {
+        batch.iter().try_for_each(|row| comparison.row(row))?;
+        done += batch.len() as u64;
+        ports.watch.at(Progress { step: Step::Compare, done, of: None });
+    }
+    drop(batches);
+    let plan = comparison.finish()?;
+    let mut compared = Compared { plan, late: Vec::new(), not_added: HashSet::new(), not_changed: HashSet::new() };
+    outside(job, ports, layout, file, &mut compared).await?;
+    record.counts = compared.figures().counts;
+    Ok(compared)
+}
+
+/// Whom the sync deactivated, where that matters.
+async fn deactivated(job: &Job, ports: &Ports, file: &FileRows) -> Result<Deactivated, RunError> {
+    let mut found = Deactivated::new();
+    if let Removal::Deactivate { .. } = job.sync.removal {
+        let mut batches = ports.store.deactivated(&job.sync.sync).await?;
+        while let Some(batch) = batches.try_next().await? {
+            for row in batch.iter() {
+                let seconds = row.get(1).and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
+                found.insert(file.index.key_digest(row.get(0).unwrap_or_default()), seconds);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Refuses new users whose key a row outside the scope holds.
+async fn outside(
+    job: &Job,
+    ports: &Ports,
+    layout: &Layout,
+    file: &mut FileRows,
+    compared: &mut Compared,
+) -> Result<(), RunError> {
+    let scope = &job.sync.target.scope;
+    if scope.is_empty() || compared.plan.figures.counts.added == 0 {
+        return Ok(());
+    }
+    let mut users = file.users.read()?;
+    let mut unseen = file.index.unseen();
+    loop {
+        let batch: Vec<_> = unseen.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let mut keys = Rows::new(1);
+        let mut read = Vec::with_capacity(batch.len());
+        for (user, place) in batch {
+            let file_user = users.at(place)?;
+            keys.push(Some(file_user.key()));
+            read.push((user, file_user));
+        }
+        for at in ports.store.outside(layout, scope, &keys).await? {
+            let (user, file_user) = &read[at];
+            let message =
+                "a user outside this sync's `target.scope` has this id already: correct the id, or have that \
+                           user moved"
+                    .to_owned();
+            compared.refuse_added(*user, file_user, RejectCode::KeyOutsideScope, message, layout.columns[0].sensitive);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Look: list the folder and choose a file.
+
+use super::{
+    outcome::{Record, RunError},
+    run::Ports,
+};
+use crate::{
+    model::{
+        file::Stamp,
+        job::Job,
+        progress::{Progress, Step},
+        report::FileReport,
+    },
+    sync::choose::{Choice, choose, passed},
+};
+
+/// A file to fetch.
+pub(super) struct Chosen {
+    pub stamp: Stamp,
+    /// When it was seen first: a second look must find it unchanged `stableFor` later.
+    pub seen: std::time::Instant,
+}
+
+/// Lists the folder and chooses. None: there is nothing to take, and the record says why.
+pub(super) async fn look(job: &Job, ports: &Ports, record: &mut Record) -> Result<Option<Chosen>, RunError> {
+    ports.watch.at(Progress { step: Step::Look, done: 0, of: None });
+    let seen = std::time::Instant::now();
+    let listing = ports.source.list().await?;
+    let take = &job.sync.take;
+    let names: Vec<_> =
+        listing.iter().filter(|listed| passed(listed, &listing, take).is_none()).map(|l| l.name.clone()).collect();
+    let imported = ports.store.imported(&job.sync.sync, &names).await?;
+    let stamp = match choose(&listing, take, &imported, job.after.as_ref()) {
+        Choice::Take(stamp) | Choice::Again(stamp) => stamp,
+        Choice::TooLarge(stamp) => {
+            note(record, &stamp);
+            return Err(RunError::TooLarge(format!(
+                "{} in {} has {} bytes; `source.maxSize` allows {}. It was not opened: raise `maxSize`, or send a smaller file",
+                stamp.name,
+                ports.source.location(),
+                stamp.size,
+                take.max_size
+            )));
+        }
+        Choice::Nothing => {
+            record.nothing = Some(format!(
+                "no file in {} matches `{}` ({} names there)",
+                ports.source.location(),
+                take.files,
+                listing.len()
+            ));
+            return Ok(None);
+        }
+    };
+    record.more = matches!(choose(&listing, take, &imported, Some(&stamp)), Choice::Take(_));
+    note(record, &stamp);
+    Ok(Some(Chosen { stamp, seen }))
+}
+
+fn note(record: &mut Record, stamp: &Stamp) {
+    record.file = Some(FileReport { name: stamp.name.clone(), size: stamp.size, sha256: None, rows: None });
+    record.stamp = Some(stamp.clone());
+}

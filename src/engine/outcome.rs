@@ -1,0 +1,186 @@
+//! How a run ends, and what is known of it meanwhile.
+
+use std::{io, time::Instant};
+
+use jiff::Timestamp;
+
+use crate::{
+    api::Mode,
+    model::{
+        counts::Counts,
+        file::Stamp,
+        job::{Job, Shown},
+        progress::Step,
+        reason::Reason,
+        report::{FileReport, GuardReport, Reports, RunReport, Sample, Timings},
+    },
+    ports::{ReportError, SourceError, StoreError},
+};
+
+/// A run that has ended: its report, and the first of its changes and rejects.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// What `run -o json` prints and `report.json` holds.
+    pub report: RunReport,
+    /// For the summary.
+    pub sample: Sample,
+    /// What a person sees who is asked to approve a held run.
+    pub shown: Shown,
+    /// The file that was chosen.
+    pub file: Option<Stamp>,
+    /// Whether there are later files to take.
+    pub more: bool,
+}
+
+/// Why a run ended without its import.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The report could not be kept.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// The table doesn't fit the mapping.
+    #[error("{}", .0.join("\n"))]
+    Table(Vec<String>),
+    /// The file can't be imported.
+    #[error("{0}")]
+    File(String),
+    /// The file is larger than `maxSize`.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The approval is not for what would happen.
+    #[error("{0}")]
+    Outdated(String),
+    /// This machine's disk failed.
+    #[error("the spool folder can't be used: {0}; is the disk full?")]
+    Local(#[from] io::Error),
+}
+
+impl RunError {
+    /// The run's reason.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Source(error) => error.reason(),
+            Self::Store(error) => error.reason(),
+            Self::Report(_) | Self::Local(_) => Reason::LocalFailed,
+            Self::Table(_) => Reason::TargetInvalid,
+            Self::File(_) => Reason::InvalidFile,
+            Self::TooLarge(_) => Reason::FileTooLarge,
+            Self::Outdated(_) => Reason::ApprovalOutdated,
+        }
+    }
+}
+
+/// What is known of a run while it works.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub file: Option<FileReport>,
+    pub counts: Counts,
+    pub guard: GuardReport,
+    pub warnings: Vec<String>,
+    pub reports: Reports,
+    pub sample: Sample,
+    pub shown: Shown,
+    pub stamp: Option<Stamp>,
+    /// Why there was nothing to import.
+    pub nothing: Option<String>,
+    pub more: bool,
+    started: Timestamp,
+    clock: Instant,
+    step: Instant,
+    timings: Timings,
+}
+
+impl Record {
+    pub fn begin(job: &Job) -> Self {
+        Self {
+            file: None,
+            counts: Counts::default(),
+            guard: GuardReport::default(),
+            warnings: job.sync.warnings.clone(),
+            reports: Reports::default(),
+            sample: Sample::default(),
+            shown: Shown::default(),
+            stamp: None,
+            nothing: None,
+            more: false,
+            started: Timestamp::now(),
+            clock: Instant::now(),
+            step: Instant::now(),
+            timings: Timings::default(),
+        }
+    }
+
+    /// Ends a step: what passed since the last one was its time.
+    pub fn lap(&mut self, step: Step) {
+        let seconds = self.step.elapsed().as_secs_f64();
+        self.step = Instant::now();
+        let timings = &mut self.timings;
+        *match step {
+            Step::Look => &mut timings.look,
+            Step::Fetch => &mut timings.fetch,
+            Step::Read => &mut timings.read,
+            Step::Compare => &mut timings.compare,
+            Step::Apply => &mut timings.apply,
+            Step::Finish => &mut timings.finish,
+        } += (seconds * 1e6).round() / 1e6;
+    }
+
+    /// The report as of now.
+    pub fn report(&self, job: &Job, reason: Reason, message: String) -> RunReport {
+        let timings = Timings { total: (self.clock.elapsed().as_secs_f64() * 1e6).round() / 1e6, ..self.timings };
+        RunReport {
+            sync: job.sync.sync.to_string(),
+            run: job.run.clone(),
+            mode: job.mode,
+            reason,
+            message,
+            file: self.file.clone(),
+            counts: self.counts,
+            guard: self.guard.clone(),
+            start_time: self.started,
+            completion_time: Timestamp::now(),
+            timings,
+            warnings: self.warnings.clone(),
+            reports: self.reports.clone(),
+        }
+    }
+
+    /// The reason of a run that has done, or would do, what it should.
+    pub fn completed(&self) -> Reason {
+        if self.counts.rejected > 0 { Reason::CompletedWithRejects } else { Reason::Completed }
+    }
+
+    /// The run's end in plain words.
+    pub fn message(&self, job: &Job, reason: Reason) -> String {
+        match reason {
+            Reason::NoFile => self.nothing.clone().unwrap_or_else(|| "there was no file to import".to_owned()),
+            Reason::AlreadyApplied => format!("committed before: {}", self.words(job.mode)),
+            Reason::Held => self.guard.reasons.join("; "),
+            _ => self.words(job.mode),
+        }
+    }
+
+    /// The counts in words: `12 added, 3 updated, 1 rejected`.
+    fn words(&self, mode: Mode) -> String {
+        let counts = &self.counts;
+        let named = [
+            (counts.added, "added"),
+            (counts.updated, "updated"),
+            (counts.removed, "removed"),
+            (counts.rejected, "rejected"),
+        ];
+        let words: Vec<_> =
+            named.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        match (words.is_empty(), mode) {
+            (true, _) => "nothing to change".to_owned(),
+            (false, Mode::Import) => words.join(", "),
+            (false, Mode::Simulation) => format!("would be {}", words.join(", ")),
+        }
+    }
+}

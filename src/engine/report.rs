@@ -1,0 +1,270 @@
+//! Report: what a run says of itself, staged in its spool folder until it is published.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    archive,
+    compare::Compared,
+    fetch::hex,
+    outcome::{Ended, Record, RunError},
+    read::FileRows,
+    run::{Ending, Ports},
+};
+use crate::{
+    api::Action,
+    model::{
+        change::FileUser,
+        job::{After, Job},
+        ledger::{LedgerRow, OpenStep},
+        plan::Layout,
+        reason::Reason,
+        reject::Reject,
+        report::RunReport,
+    },
+    sync::{
+        decode::RawRow,
+        render::{
+            changes::ChangesWriter,
+            lazy::Lazy,
+            records::RecordsWriter,
+            rejects::{RejectsWriter, rejects_name},
+            report::report_json,
+            sample::{SAMPLE, sample_added, sample_change},
+        },
+    },
+};
+
+/// A run's report, complete and on durable storage.
+pub(super) struct Staged {
+    /// SHA-256 over the names and contents of its files.
+    pub digest: String,
+}
+
+/// The folder in which a run's report is staged.
+pub(super) fn folder(spool: &Path) -> PathBuf {
+    spool.join("report")
+}
+
+type Open = Box<dyn FnOnce() -> io::Result<File> + Send>;
+
+/// The rejects file of a run; no rejects, no file.
+pub(super) struct RejectLog {
+    writer: Option<RejectsWriter<Lazy<File, Open>>>,
+    first: Vec<Reject>,
+}
+
+impl RejectLog {
+    /// For a file with this name, header and delimiter.
+    pub fn create(spool: &Path, file: &str, header: &[String], delimiter: u8) -> io::Result<Self> {
+        fs::create_dir_all(folder(spool))?;
+        let path = folder(spool).join(rejects_name(file));
+        let open: Open = Box::new(move || File::create(path));
+        Ok(Self { writer: Some(RejectsWriter::new(Lazy::new(open), header, delimiter)), first: Vec::new() })
+    }
+
+    /// Adds a row as it came.
+    pub fn write(&mut self, reject: &Reject, row: &RawRow) -> io::Result<()> {
+        if self.first.len() < SAMPLE {
+            self.first.push(reject.clone());
+        }
+        self.writer.as_mut().map_or(Ok(()), |writer| writer.reject(reject, row.cells()))
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        match writer.finish()?.into_inner() {
+            Some(file) => file.sync_all(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes every report of what was planned or applied, and brings it to durable storage.
+#[allow(clippy::too_many_arguments, reason = "a report is about everything")]
+pub(super) fn stage(
+    job: &Job,
+    ports: &Ports,
+    spool: &Path,
+    layout: &Layout,
+    file: &mut FileRows,
+    compared: &Compared,
+    reason: Reason,
+    record: &mut Record,
+) -> Result<Staged, RunError> {
+    tokio::task::block_in_place(|| {
+        late_rejects(file, compared)?;
+        record.sample.rejects.clone_from(&file.rejects.first);
+        changes(job, spool, layout, file, compared, record)?;
+        record.reports = ports.reports.locate(&job.sync.sync, &job.run, &names(spool)?);
+        let message = record.message(job, reason);
+        write_json(spool, &record.report(job, reason, message))?;
+        Ok(Staged { digest: digest(spool)? })
+    })
+}
+
+/// Adds the rows that the database refused: they are read again as they came.
+fn late_rejects(file: &mut FileRows, compared: &Compared) -> Result<(), RunError> {
+    let mut row = RawRow::default();
+    for late in &compared.late {
+        file.decoder
+            .reread(late.offset, late.reject.line, &mut row)
+            .map_err(|error| RunError::File(format!("line {}: {error}", late.reject.line)))?;
+        file.rejects.write(&late.reject, &row)?;
+    }
+    Ok(file.rejects.finish()?)
+}
+
+/// `changes.csv.gz`, `records.jsonl.gz` and the sample: removals, changes, added users.
+fn changes(
+    job: &Job,
+    spool: &Path,
+    layout: &Layout,
+    file: &FileRows,
+    compared: &Compared,
+    record: &mut Record,
+) -> Result<(), RunError> {
+    let counts = compared.figures().counts;
+    if counts.added + counts.updated + counts.removed == 0 {
+        return Ok(());
+    }
+    let create = |name: &str| File::create(folder(spool).join(name));
+    let mut changes = ChangesWriter::new(create("changes.csv.gz")?, layout)?;
+    let mut records = RecordsWriter::new(create("records.jsonl.gz")?, layout);
+    let sample = &mut record.sample.changes;
+    sample.clear();
+    for (kind, spill) in &compared.plan.changes {
+        for (place, change) in spill.read()?.enumerate() {
+            let change = change?;
+            if compared.not_changed.contains(&(*kind, place as u64)) {
+                continue;
+            }
+            changes.change(&change)?;
+            records.change(&change)?;
+            if sample.len() < SAMPLE {
+                sample.push(sample_change(&change, layout));
+            }
+        }
+    }
+    if job.sync.action != Action::Delete {
+        let mut users = file.users.read()?;
+        for (_, place) in file.index.unseen().filter(|(user, _)| !compared.not_added.contains(user)) {
+            let added: FileUser = users.at(place)?;
+            changes.added(added.key(), added.line)?;
+            records.added(added.key(), added.line)?;
+            if sample.len() < SAMPLE {
+                sample.push(sample_added(added.key(), added.line, layout));
+            }
+        }
+    }
+    for written in [changes.finish()?, records.finish()?] {
+        written.sync_all()?;
+    }
+    Ok(())
+}
+
+fn write_json(spool: &Path, report: &RunReport) -> io::Result<()> {
+    fs::create_dir_all(folder(spool))?;
+    let mut file = File::create(folder(spool).join("report.json"))?;
+    report_json(&mut file, report)?;
+    file.sync_all()?;
+    File::open(folder(spool))?.sync_all()
+}
+
+/// The staged files' names, `report.json` among them whether it is there yet or not.
+fn names(spool: &Path) -> io::Result<Vec<String>> {
+    let mut names = vec!["report.json".to_owned()];
+    if folder(spool).exists() {
+        for entry in fs::read_dir(folder(spool))? {
+            names.extend(entry?.file_name().into_string());
+        }
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+fn digest(spool: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 64 << 10];
+    for name in names(spool)? {
+        hash.update(name.as_bytes());
+        hash.update([0]);
+        let mut file = File::open(folder(spool).join(name))?;
+        loop {
+            match file.read(&mut buffer)? {
+                0 => break,
+                read => hash.update(&buffer[..read]),
+            }
+        }
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+/// The ledger row of a run that is about to be committed.
+pub(super) fn ledger_row(job: &Job, record: &Record, reason: Reason, staged: &Staged) -> LedgerRow {
+    let file = record.file.as_ref();
+    LedgerRow {
+        run: job.run.clone(),
+        file: record.stamp.clone().unwrap_or_else(|| crate::model::file::Stamp {
+            name: String::new(),
+            size: 0,
+            mtime: jiff::Timestamp::UNIX_EPOCH,
+        }),
+        sha256: file.and_then(|file| file.sha256.clone()).unwrap_or_default(),
+        spec: job.sync.spec_digest.clone(),
+        result: reason.to_string(),
+        counts: record.counts,
+        report: staged.digest.clone(),
+        open: match job.sync.take.after_import {
+            After::Keep => vec![OpenStep::Publish],
+            After::MoveTo(_) | After::Delete => vec![OpenStep::Archive, OpenStep::Publish],
+        },
+        committed: jiff::Timestamp::now(),
+    }
+}
+
+/// The run has ended: publishes the report if that is not done yet, and says how it was.
+pub(super) async fn conclude(
+    job: &Job,
+    ports: &Ports,
+    spool: &Path,
+    mut record: Record,
+    end: Result<Ending, RunError>,
+) -> Ended {
+    let (reason, message, published) = match &end {
+        Ok(ending) => (ending.reason, record.message(job, ending.reason), ending.published),
+        Err(error) => (error.reason(), error.to_string(), false),
+    };
+    let staged = matches!(&end, Ok(Ending { staged: Some(_), .. }));
+    if !published {
+        let prepared = if staged { Ok(()) } else { prepare(job, ports, spool, &mut record, reason, &message) };
+        let done = match prepared {
+            Ok(()) => archive::publish(job, ports, spool).await,
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = done {
+            record.reports = Default::default();
+            record.warnings.push(format!("the report could not be kept: {why}"));
+        }
+    }
+    let report = record.report(job, reason, message);
+    Ended { report, sample: record.sample, shown: record.shown, file: record.stamp, more: record.more }
+}
+
+fn prepare(
+    job: &Job,
+    ports: &Ports,
+    spool: &Path,
+    record: &mut Record,
+    reason: Reason,
+    message: &str,
+) -> io::Result<()> {
+    record.reports = ports.reports.locate(&job.sync.sync, &job.run, &names(spool)?);
+    write_json(spool, &record.report(job, reason, message.to_owned()))
+}

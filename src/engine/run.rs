@@ -1,0 +1,212 @@
+//! One run, step by step.
+
+use std::{path::Path, sync::Arc};
+
+use super::{
+    apply::{Applied, apply},
+    archive,
+    compare::{Compared, compare},
+    fetch::fetch,
+    look::look,
+    outcome::{Ended, Record, RunError},
+    read::{FileRows, read},
+    report::{self, Staged},
+    settle,
+};
+use crate::{
+    api::Mode,
+    model::{
+        job::{Approval, Job, Shown},
+        ledger::{Claim, Fence},
+        plan::Layout,
+        progress::{Progress, Step},
+        reason::Reason,
+    },
+    ports::{ReportStore, Source, StoreError, UserStore, Watch},
+    sync::{guard::judge, layout::layout},
+};
+
+/// What a run touches the world through.
+pub struct Ports {
+    /// Where files come from.
+    pub source: Arc<dyn Source>,
+    /// Where users are.
+    pub store: Arc<dyn UserStore>,
+    /// Where reports are kept.
+    pub reports: Arc<dyn ReportStore>,
+    /// Who is told how far the run is.
+    pub watch: Arc<dyn Watch>,
+}
+
+/// How often a run compares again because others edited the same users meanwhile.
+const TRIES: u32 = 3;
+
+/// One run: from the file on the server to the report in somebody's hand. `spool` is a private folder that only this
+/// run writes to; folders of earlier runs lie beside it. Never fails: what went wrong is in the report.
+pub async fn run(job: &Job, ports: &Ports, spool: &Path) -> Ended {
+    let mut record = Record::begin(job);
+    let end = steps(job, ports, spool, &mut record).await;
+    if let Err(error) = &end {
+        archive::after_failure(job, ports, &mut record, error).await; //     effect: the file may move aside
+    }
+    report::conclude(job, ports, spool, record, end).await //                effect: what is not published yet
+}
+
+async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> Result<Ending, RunError> {
+    let fence = claim(job, ports).await?; //                                 effect: who writes where
+    let layout = table(job, ports).await?; //                                effect: what the table can hold
+    if settle::committed(job, ports, spool, record).await? {
+        return Ok(Ending::because(Reason::AlreadyApplied)); //               effect: an earlier attempt did it all
+    }
+    settle::earlier_runs(job, ports, spool, record).await; //                effect: what a crash left open
+    let taken = look(job, ports, record).await?; //                          effect: list, choose
+    record.lap(Step::Look);
+    let Some(chosen) = taken else { return Ok(Ending::because(Reason::NoFile)) };
+    let fetched = fetch(job, ports, chosen, spool, record).await?; //        effect: copy, hash
+    record.lap(Step::Fetch);
+    let Some(fetched) = fetched else { return Ok(Ending::because(Reason::NoFile)) };
+    let approved = approved(job, ports, &fetched.sha256).await?; //          effect: is it still the one?
+    let mut file = read(job, &layout, spool, &ports.watch, record)?; //      rows → users and rejects
+    record.lap(Step::Read);
+
+    for _ in 0..TRIES {
+        let compared = compare(job, ports, &layout, &mut file, record).await?; // effect: what is there
+        record.lap(Step::Compare);
+        if hold(job, approved.as_ref(), &compared, record) || job.mode == Mode::Simulation {
+            return planned(job, ports, spool, &layout, file, compared, record);
+        }
+        let Some(fence) = &fence else { break };
+        match write(job, ports, fence, spool, &layout, &mut file, compared, approved.as_ref(), record).await {
+            Err(RunError::Store(StoreError::Stale(why))) => tracing::info!(%why, "comparing again"),
+            Err(error) => return Err(error),
+            Ok(Written::Held(ending)) => return Ok(ending),
+            Ok(Written::Committed) => {
+                let finished = archive::finish(job, ports, spool, &fetched, record).await; // effect: move, publish
+                record.lap(Step::Finish);
+                return Ok(Ending { published: finished, ..Ending::because(record.completed()) });
+            }
+        }
+    }
+    Err(StoreError::Busy(format!(
+        "others kept editing the same users of table {}: compared {TRIES} times, and each time a user had changed before \
+         the changes could be written; nothing was written. Run it again at a quieter time",
+        job.sync.target.table
+    ))
+    .into())
+}
+
+/// How the steps ended: the reason, and whether its reports are published already.
+pub(super) struct Ending {
+    pub reason: Reason,
+    pub staged: Option<Staged>,
+    pub published: bool,
+}
+
+impl Ending {
+    fn because(reason: Reason) -> Self {
+        Self { reason, staged: None, published: false }
+    }
+}
+
+/// Registers what the sync writes. A simulation only looks whether it could.
+async fn claim(job: &Job, ports: &Ports) -> Result<Option<Fence>, RunError> {
+    let target = &job.sync.target;
+    let claim = Claim {
+        sync: job.sync.sync.clone(),
+        table: target.table.clone(),
+        scope: target.scope.clone(),
+        action: job.sync.action,
+    };
+    Ok(match job.mode {
+        Mode::Import => Some(ports.store.open(&claim).await?),
+        Mode::Simulation => {
+            ports.store.check(&claim).await?;
+            None
+        }
+    })
+}
+
+async fn table(job: &Job, ports: &Ports) -> Result<Layout, RunError> {
+    let table = ports.store.inspect().await?;
+    layout(&job.sync, &table).map_err(RunError::Table)
+}
+
+/// The approval, if there is one and it still is for what would happen.
+async fn approved(job: &Job, ports: &Ports, sha256: &str) -> Result<Option<Approval>, RunError> {
+    let Some(approval) = job.approval.clone() else { return Ok(None) };
+    if approval.sha256 != sha256 {
+        return Err(RunError::Outdated(format!(
+            "the approval is for the file with SHA-256 {}, but the file is now {sha256}: look at a simulation of it and \
+             approve that",
+            approval.sha256
+        )));
+    }
+    if let (Some(held), Some(last)) = (approval.held, ports.store.last(&job.sync.sync).await?)
+        && last.committed > held
+    {
+        return Err(RunError::Outdated(format!(
+            "the approval is void: run {} has imported {} since. Look at a simulation and approve that",
+            last.run, last.file.name
+        )));
+    }
+    Ok(Some(approval))
+}
+
+/// Asks the safeguards. True: the run waits for a person.
+fn hold(job: &Job, approval: Option<&Approval>, compared: &Compared, record: &mut Record) -> bool {
+    let figures = compared.figures();
+    let everything = Shown { removals: u64::MAX, emptied: u64::MAX, rejected: u64::MAX, updated: u64::MAX };
+    let covers = approval.map(|approval| approval.shown.unwrap_or(everything));
+    record.counts = figures.counts;
+    record.shown = figures.shown();
+    record.guard = judge(&figures, &job.sync.safeguards, job.sync.action, covers.as_ref());
+    record.guard.held
+}
+
+/// The end of a run that writes nothing: the report says what would have been.
+fn planned(
+    job: &Job,
+    ports: &Ports,
+    spool: &Path,
+    layout: &Layout,
+    mut file: FileRows,
+    compared: Compared,
+    record: &mut Record,
+) -> Result<Ending, RunError> {
+    let reason = if record.guard.held { Reason::Held } else { record.completed() };
+    let staged = report::stage(job, ports, spool, layout, &mut file, &compared, reason, record)?;
+    Ok(Ending { reason, staged: Some(staged), published: false })
+}
+
+enum Written {
+    Committed,
+    Held(Ending),
+}
+
+/// The one transaction: changes, the report on durable storage, the guard on the final counts, the ledger row.
+#[allow(clippy::too_many_arguments, reason = "the steps' results meet here")]
+async fn write(
+    job: &Job,
+    ports: &Ports,
+    fence: &Fence,
+    spool: &Path,
+    layout: &Layout,
+    file: &mut FileRows,
+    compared: Compared,
+    approval: Option<&Approval>,
+    record: &mut Record,
+) -> Result<Written, RunError> {
+    let Applied { transaction, compared } = apply(job, ports, fence, layout, file, compared).await?; // effect
+    if hold(job, approval, &compared, record) {
+        transaction.rollback().await?;
+        let staged = report::stage(job, ports, spool, layout, file, &compared, Reason::Held, record)?;
+        return Ok(Written::Held(Ending { staged: Some(staged), ..Ending::because(Reason::Held) }));
+    }
+    let reason = record.completed();
+    let staged = report::stage(job, ports, spool, layout, file, &compared, reason, record)?; // effect: durable
+    let row = report::ledger_row(job, record, reason, &staged);
+    transaction.commit(&row).await?; //                                      effect: from here on it has happened
+    ports.watch.at(Progress { step: Step::Finish, done: 0, of: None });
+    record.lap(Step::Apply);
+    Ok(Written::Committed)
+}

@@ -1,0 +1,83 @@
+//! Settle: what earlier runs committed and could not finish is finished first.
+
+use std::path::Path;
+
+use super::{
+    archive::{close, put_away},
+    outcome::{Record, RunError},
+    report::folder,
+    run::Ports,
+};
+use crate::{
+    api::Mode,
+    model::{
+        job::Job,
+        ledger::{LedgerRow, OpenStep},
+        report::FileReport,
+    },
+};
+
+/// Whether an earlier attempt has committed this very run; then what it left open is finished.
+pub(super) async fn committed(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> Result<bool, RunError> {
+    if job.mode == Mode::Simulation {
+        return Ok(false);
+    }
+    let Some(row) = ports.store.committed(&job.sync.sync, &job.run).await? else { return Ok(false) };
+    record.counts = row.counts;
+    record.file = Some(FileReport {
+        name: row.file.name.clone(),
+        size: row.file.size,
+        sha256: Some(row.sha256.clone()),
+        rows: Some(row.counts.read),
+    });
+    record.stamp = Some(row.file.clone());
+    open_steps(job, ports, spool, &row, record).await;
+    Ok(true)
+}
+
+/// Finishes earlier runs of this sync. What fails again is a warning: it stays open for the next run.
+pub(super) async fn earlier_runs(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) {
+    if job.mode == Mode::Simulation {
+        return;
+    }
+    match ports.store.unfinished(&job.sync.sync).await {
+        Ok(rows) => {
+            for row in rows {
+                let theirs = spool.parent().map_or_else(|| spool.join(&row.run), |beside| beside.join(&row.run));
+                open_steps(job, ports, &theirs, &row, record).await;
+            }
+        }
+        Err(error) => record.warnings.push(format!("whether earlier runs are finished can't be said: {error}")),
+    }
+}
+
+async fn open_steps(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow, record: &mut Record) {
+    for step in &row.open {
+        let done = match step {
+            OpenStep::Archive => put_away(job, ports, &row.file, &row.sha256, &job.sync.take.after_import)
+                .await
+                .map(|note| record.warnings.extend(note))
+                .map_err(|error| error.to_string()),
+            OpenStep::Publish => republish(job, ports, spool, row).await,
+        };
+        match done {
+            Ok(()) => close(job, ports, &row.run, *step, record).await,
+            Err(why) => record.warnings.push(format!(
+                "run {} imported {}, but is not finished ({step:?}): {why}. The next run tries again",
+                row.run, row.file.name
+            )),
+        }
+    }
+}
+
+/// Publishes what a crashed run staged. A spool folder that is gone (another machine, a cleaned disk) can't be brought
+/// back: the ledger row keeps the counts.
+async fn republish(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow) -> Result<(), String> {
+    let staged = folder(spool);
+    if !staged.exists() {
+        tracing::warn!(run = row.run, "the staged report is gone; the ledger keeps the counts");
+        return Ok(());
+    }
+    ports.reports.publish(&job.sync.sync, &row.run, &staged).await.map_err(|error| error.to_string())?;
+    std::fs::remove_dir_all(spool).map_err(|error| error.to_string())
+}

@@ -1,0 +1,184 @@
+//! Which file a run takes, and why not the others.
+
+use globset::GlobBuilder;
+
+use crate::{
+    api::Select,
+    model::{
+        file::{Listed, ListedKind, Stamp},
+        job::Take,
+        ledger::LedgerRow,
+    },
+};
+
+/// What a look into the folder comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// This file is new.
+    Take(Stamp),
+    /// Nothing is new: the last imported file that is still there is compared again.
+    Again(Stamp),
+    /// The only new files are larger than `maxSize`; this is the first of them.
+    TooLarge(Stamp),
+    /// There is nothing to take.
+    Nothing,
+}
+
+/// Why a file is passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passed {
+    /// It is no regular file.
+    NotAFile,
+    /// Its name doesn't match `source.files`.
+    OtherName,
+    /// It is named like an upload that is not finished.
+    PartialUpload,
+    /// Its marker file (`source.waitFor`) is not there, or is older.
+    NoMarker,
+    /// It is larger than `source.maxSize`.
+    TooLarge,
+    /// It was imported.
+    Imported,
+}
+
+/// Names that upload programs give to files that are not complete.
+const PARTIAL: [&str; 3] = [".part", ".tmp", ".filepart"];
+
+/// Chooses for an explicit run: of the files not imported yet, or else the last one again. `imported` are committed
+/// runs, newest first. With `after`, only files that come later in the order of `select: All` are looked at.
+pub fn choose(listing: &[Listed], take: &Take, imported: &[LedgerRow], after: Option<&Stamp>) -> Choice {
+    let mut matching: Vec<_> = listing.iter().filter(|listed| passed(listed, listing, take).is_none()).collect();
+    matching.sort_by_key(|listed| (listed.mtime, &listed.name));
+    if let Some(after) = after {
+        matching.retain(|listed| (listed.mtime, &listed.name) > (after.mtime, &after.name));
+    }
+    if take.select == Select::Newest {
+        // An older file behind a newer one would bring back what was.
+        matching.drain(..matching.len().saturating_sub(1));
+    }
+    let known = |listed: &Listed| imported.iter().any(|row| row.file == Stamp::from(listed));
+    let new: Vec<_> = matching.iter().filter(|listed| !known(listed)).collect();
+    if let Some(listed) = new.iter().find(|listed| listed.size <= take.max_size) {
+        return Choice::Take(Stamp::from(**listed));
+    }
+    if let Some(listed) = new.first() {
+        return Choice::TooLarge(Stamp::from(**listed));
+    }
+    let there = |row: &&LedgerRow| matching.iter().any(|listed| Stamp::from(*listed) == row.file);
+    match imported.iter().find(there) {
+        Some(row) if after.is_none() => Choice::Again(row.file.clone()),
+        _ => Choice::Nothing,
+    }
+}
+
+/// Why a name of the listing is no candidate, whatever the ledger says. Size is judged by [`choose`].
+pub fn passed(listed: &Listed, listing: &[Listed], take: &Take) -> Option<Passed> {
+    if listed.kind != ListedKind::File {
+        return Some(Passed::NotAFile);
+    }
+    if PARTIAL.iter().any(|end| listed.name.to_ascii_lowercase().ends_with(end)) {
+        return Some(Passed::PartialUpload);
+    }
+    if !matches(&take.files, &listed.name) {
+        return Some(Passed::OtherName);
+    }
+    let marker = take.wait_for.as_ref().map(|pattern| pattern.replace("{name}", &listed.name));
+    let marked = |marker: &String| {
+        listing
+            .iter()
+            .any(|other| other.name == *marker && other.kind == ListedKind::File && other.mtime >= listed.mtime)
+    };
+    match marker {
+        Some(marker) if !marked(&marker) => Some(Passed::NoMarker),
+        _ => None,
+    }
+}
+
+/// Whether a name matches the glob. (Validation has compiled it before.)
+fn matches(glob: &str, name: &str) -> bool {
+    GlobBuilder::new(glob).literal_separator(true).build().is_ok_and(|glob| glob.compile_matcher().is_match(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::{counts::Counts, job::After};
+
+    fn take(select: Select) -> Take {
+        Take {
+            files: "userdata_*.csv".to_owned(),
+            select,
+            max_size: 100,
+            stable_for: Duration::ZERO,
+            wait_for: None,
+            after_import: After::Keep,
+            after_failure: After::Keep,
+        }
+    }
+
+    fn listed(name: &str, mtime: i64, size: u64) -> Listed {
+        let mtime = Timestamp::from_second(mtime).unwrap();
+        Listed { name: name.to_owned(), kind: ListedKind::File, size, mtime }
+    }
+
+    fn imported(listed: &Listed) -> LedgerRow {
+        LedgerRow {
+            run: String::new(),
+            file: Stamp::from(listed),
+            sha256: String::new(),
+            spec: String::new(),
+            result: String::new(),
+            counts: Counts::default(),
+            report: String::new(),
+            open: Vec::new(),
+            committed: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn chooses_by_time_then_name_among_files_not_imported() {
+        let (a, b, c) =
+            (listed("userdata_a.csv", 5, 1), listed("userdata_b.csv", 3, 1), listed("userdata_c.csv", 3, 1));
+        let all = [a.clone(), b.clone(), c.clone(), listed("other.csv", 1, 1)];
+        let choice = |select, known: &[&Listed]| {
+            let known: Vec<_> = known.iter().map(|listed| imported(listed)).collect();
+            choose(&all, &take(select), &known, None)
+        };
+        assert_eq!(choice(Select::Oldest, &[]), Choice::Take(Stamp::from(&b)));
+        assert_eq!(choice(Select::All, &[&b]), Choice::Take(Stamp::from(&c)));
+        assert_eq!(choice(Select::Newest, &[]), Choice::Take(Stamp::from(&a)));
+        assert_eq!(choice(Select::Newest, &[&a]), Choice::Again(Stamp::from(&a)));
+        assert_eq!(choice(Select::Oldest, &[&c, &a, &b]), Choice::Again(Stamp::from(&c)));
+        assert_eq!(choose(&all, &take(Select::All), &[], Some(&Stamp::from(&c))), Choice::Take(Stamp::from(&a)));
+        assert_eq!(choose(&all, &take(Select::All), &[], Some(&Stamp::from(&a))), Choice::Nothing);
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_fails_the_run_only_if_there_is_no_other() {
+        let (large, small) = (listed("userdata_1.csv", 1, 101), listed("userdata_2.csv", 2, 100));
+        assert_eq!(
+            choose(&[large.clone(), small.clone()], &take(Select::Oldest), &[], None),
+            Choice::Take(Stamp::from(&small))
+        );
+        assert_eq!(
+            choose(std::slice::from_ref(&large), &take(Select::Oldest), &[], None),
+            Choice::TooLarge(Stamp::from(&large))
+        );
+    }
+
+    #[test]
+    fn names_and_markers_say_what_is_no_candidate() {
+        let take = Take { files: "*".to_owned(), wait_for: Some("{name}.done".to_owned()), ..take(Select::Oldest) };
+        let file = listed("u.csv", 5, 1);
+        let why = |listed: &Listed, others: &[Listed]| passed(listed, others, &take);
+        assert_eq!(why(&file, &[]), Some(Passed::NoMarker));
+        assert_eq!(why(&file, &[listed("u.csv.done", 4, 0)]), Some(Passed::NoMarker));
+        assert_eq!(why(&file, &[listed("u.csv.done", 5, 0)]), None);
+        assert_eq!(why(&listed("u.csv.PART", 1, 1), &[]), Some(Passed::PartialUpload));
+        assert_eq!(why(&Listed { kind: ListedKind::Folder, ..file }, &[]), Some(Passed::NotAFile));
+    }
+}

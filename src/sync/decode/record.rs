@@ -1,0 +1,306 @@
+//! Records: one or more physical lines become cells, or rejects.
+
+use std::{collections::VecDeque, io};
+
+use memchr::memchr;
+
+use super::{
+    header::Header,
+    lines::{Line, Lines},
+};
+use crate::model::reject::{Reject, RejectCode};
+
+/// A quoted cell with more lines is a broken quote: what follows would be swallowed.
+const MOST_LINES: usize = 100;
+/// A longer cell is refused.
+const LONGEST_CELL: usize = 1 << 20;
+/// Characters before which the rejects file puts a `'`.
+const ARMED: [char; 7] = ['=', '+', '-', '@', '\'', '\t', '\r'];
+
+/// A row as it came. Kept between rows, so that its memory is used again.
+#[derive(Clone, Debug, Default)]
+pub struct RawRow {
+    /// The physical line on which it begins, from 1.
+    pub line: u64,
+    /// Where it begins in the text that is read: see [`super::Decoder::reread`].
+    pub offset: u64,
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl RawRow {
+    /// How many cells it has.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether it has no cell.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// A cell, untrimmed; empty where the row has no such cell.
+    pub fn cell(&self, at: usize) -> &str {
+        let Some(end) = self.ends.get(at) else { return "" };
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        &self.text[start..*end]
+    }
+
+    /// All cells, untrimmed.
+    pub fn cells(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|at| self.cell(at))
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    fn push(&mut self, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push(self.text.len());
+    }
+}
+
+/// Why a text is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// A quoted cell is open at the end: more lines may close it.
+    Open,
+    /// There is text behind a closing quote.
+    Behind,
+}
+
+/// Splits a record into cells (RFC 4180). A quote within an unquoted cell is a character like any other.
+pub(super) fn split(text: &[u8], delimiter: u8, cell: &mut impl FnMut(&[u8])) -> Result<(), Broken> {
+    let mut rest = text;
+    loop {
+        let end = match rest.first() {
+            Some(b'"') => quoted(rest, delimiter, cell)?,
+            _ => {
+                let end = memchr(delimiter, rest).unwrap_or(rest.len());
+                cell(&rest[..end]);
+                end
+            }
+        };
+        match rest.get(end) {
+            None => return Ok(()),
+            Some(_) => rest = &rest[end + 1..],
+        }
+    }
+}
+
+/// A quoted cell; says where it ends.
+fn quoted(text: &[u8], delimiter: u8, cell: &mut impl FnMut(&[u8])) -> Result<usize, Broken> {
+    let mut content = Vec::new();
+    let mut at = 1;
+    loop {
+        let quote = at + memchr(b'"', &text[at..]).ok_or(Broken::Open)?;
+        content.extend_from_slice(&text[at..quote]);
+        match text.get(quote + 1) {
+            Some(b'"') => {
+                content.push(b'"');
+                at = quote + 2;
+            }
+            Some(byte) if *byte != delimiter => return Err(Broken::Behind),
+            _ => {
+                cell(&content);
+                return Ok(quote + 1);
+            }
+        }
+    }
+}
+
+/// Takes away the one `'` that the rejects file put before a cell.
+pub(super) fn disarm(cell: &mut String) {
+    if cell.strip_prefix('\'').is_some_and(|rest| rest.starts_with(ARMED)) {
+        cell.remove(0);
+    }
+}
+
+/// Reads records from lines.
+pub(super) struct Records {
+    lines: Lines,
+    delimiter: u8,
+    correction: bool,
+    /// Whether each column has a name.
+    named: Vec<bool>,
+    /// Lines of a broken quote that are still to be told.
+    broken: VecDeque<(Line, Vec<u8>)>,
+    text: Vec<u8>,
+    cells: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Records {
+    pub fn new(lines: Lines, header: &Header) -> Self {
+        Self {
+            lines,
+            delimiter: header.delimiter,
+            correction: header.correction,
+            named: header.names.iter().map(|name| !name.is_empty()).collect(),
+            broken: VecDeque::new(),
+            text: Vec::new(),
+            cells: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    /// Goes on at the record that begins there.
+    pub fn seek(&mut self, offset: u64, line: u64) {
+        self.broken.clear();
+        self.lines.seek(offset, line);
+    }
+
+    pub fn position(&self) -> u64 {
+        self.lines.offset()
+    }
+
+    pub fn next(&mut self, row: &mut RawRow) -> io::Result<Option<Result<(), Reject>>> {
+        row.clear();
+        if let Some((line, text)) = self.broken.pop_front() {
+            return Ok(Some(Err(broken_line(line, &text, row))));
+        }
+        let first = loop {
+            self.text.clear();
+            match self.lines.next(&mut self.text)? {
+                None => return Ok(None),
+                Some(_) if self.text.trim_ascii().is_empty() => {}
+                Some(line) => break line,
+            }
+        };
+        (row.line, row.offset) = (first.number, first.offset);
+        let mut ends = vec![(first, self.text.len())];
+        loop {
+            let cut = ends.last().is_some_and(|(line, _)| line.cut);
+            if cut && ends.len() == 1 {
+                return Ok(Some(Err(self.too_long(row))));
+            }
+            let broken = self.split();
+            let full = ends.len() > MOST_LINES || self.text.len() > LONGEST_CELL || cut;
+            let more = match broken {
+                Ok(()) => return Ok(Some(self.judge(row))),
+                Err(Broken::Open) if !full => {
+                    self.text.push(b'\n');
+                    self.lines.next(&mut self.text)?
+                }
+                Err(_) => None,
+            };
+            match more {
+                Some(line) => ends.push((line, self.text.len())),
+                None => {
+                    self.tell_broken(&ends);
+                    let told = self.broken.pop_front();
+                    return Ok(told.map(|(line, text)| Err(broken_line(line, &text, row))));
+                }
+            }
+        }
+    }
+
+    fn split(&mut self) -> Result<(), Broken> {
+        let (cells, ends) = (&mut self.cells, &mut self.ends);
+        cells.clear();
+        ends.clear();
+        split(&self.text, self.delimiter, &mut |cell| {
+            cells.extend_from_slice(cell);
+            ends.push(cells.len());
+        })
+    }
+
+    /// Each physical line of a broken record is told by itself.
+    fn tell_broken(&mut self, ends: &[(Line, usize)]) {
+        let mut start = 0;
+        for (line, end) in ends {
+            self.broken.push_back((*line, self.text[start..*end].to_vec()));
+            start = end + 1;
+        }
+    }
+
+    fn too_long(&mut self, row: &mut RawRow) -> Reject {
+        let shown = &self.text[..self.text.len().min(200)];
+        row.push(&String::from_utf8_lossy(shown));
+        reject(row, RejectCode::CellTooLong, "the line is longer than 4 MiB: is a line break missing?".to_owned())
+    }
+
+    /// The cells become the row's; a row that can't be trusted is refused.
+    fn judge(&self, row: &mut RawRow) -> Result<(), Reject> {
+        let text = match std::str::from_utf8(&self.cells) {
+            Ok(text) if self.ends.iter().all(|end| text.is_char_boundary(*end)) => text,
+            _ => return Err(self.undecodable(row)),
+        };
+        row.text.push_str(text);
+        row.ends.extend_from_slice(&self.ends);
+        if memchr(0, &self.cells).is_some() {
+            let message = "the row has a NUL byte, which no database keeps in text: remove it".to_owned();
+            return Err(reject(row, RejectCode::NulByte, message));
+        }
+        if self.cells.len() > LONGEST_CELL && row.cells().any(|cell| cell.len() > LONGEST_CELL) {
+            let message = "a cell is longer than 1 MiB: shorten it, or look for a missing line break".to_owned();
+            return Err(reject(row, RejectCode::CellTooLong, message));
+        }
+        if self.correction {
+            return self.corrected(row);
+        }
+        if row.len() != self.named.len() {
+            return Err(ragged(row, self.named.len()));
+        }
+        Ok(())
+    }
+
+    fn undecodable(&self, row: &mut RawRow) -> Reject {
+        let mut start = 0;
+        for end in &self.ends {
+            row.push(&String::from_utf8_lossy(&self.cells[start..*end]));
+            start = *end;
+        }
+        let message = "the row has bytes that are not text in the file's encoding: save the file as UTF-8, or have \
+                       `csv.encoding` set (spreadsheets often write windows-1252)";
+        reject(row, RejectCode::Undecodable, message.to_owned())
+    }
+
+    /// A row of a rejects file that came back: what stands under no name says that it is not corrected yet.
+    fn corrected(&self, row: &mut RawRow) -> Result<(), Reject> {
+        let mut plain = RawRow { line: row.line, offset: row.offset, ..RawRow::default() };
+        for cell in row.cells() {
+            let mut cell = cell.to_owned();
+            disarm(&mut cell);
+            plain.push(&cell);
+        }
+        *row = plain;
+        let stray = |at: &usize| !self.named.get(*at).copied().unwrap_or(false) && !row.cell(*at).trim().is_empty();
+        if row.len() < self.named.len() {
+            return Err(ragged(row, self.named.len()));
+        }
+        if let Some(at) = (0..row.len()).find(stray) {
+            let message = format!(
+                "cell {} stands under no column name: once the row is right, delete what is behind its last named column",
+                at + 1
+            );
+            return Err(reject(row, RejectCode::Ragged, message));
+        }
+        row.ends.truncate(self.named.len());
+        Ok(())
+    }
+}
+
+fn ragged(row: &RawRow, expected: usize) -> Reject {
+    let (found, less) = (row.len(), row.len() < expected);
+    let likely = if less {
+        "is a cell missing, or a line break inside a cell?"
+    } else {
+        "is a cell with the delimiter in it not quoted?"
+    };
+    reject(row, RejectCode::Ragged, format!("the row has {found} cells, the header {expected}: {likely}"))
+}
+
+fn broken_line(line: Line, text: &[u8], row: &mut RawRow) -> Reject {
+    (row.line, row.offset) = (line.number, line.offset);
+    row.push(&String::from_utf8_lossy(text));
+    let message =
+        "a quote is not closed, or text follows a closing quote: a quote within a quoted cell is written twice";
+    reject(row, RejectCode::BrokenQuote, message.to_owned())
+}
+
+fn reject(row: &RawRow, code: RejectCode, message: String) -> Reject {
+    Reject { line: row.line, column: None, value: None, code, message, sensitive: false }
+}
