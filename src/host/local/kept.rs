@@ -79,10 +79,11 @@ impl Kept {
     /// The run as an approval of it needs it.
     pub fn held_run(&self) -> Result<Held, StateError> {
         let corrupt = |why: &str| StateError::Corrupt { path: self.path.clone(), why: why.to_owned() };
+        let shown = self.shown()?;
         let run = self.object["metadata"]["name"].as_str().ok_or_else(|| corrupt("metadata.name is missing"))?;
         let ended = self.object["status"]["completionTime"].as_str().and_then(|text| text.parse().ok());
         let ended = ended.ok_or_else(|| corrupt("status.completionTime is no time"))?;
-        Ok(Held { run: run.to_owned(), shown: self.shown()?, ended })
+        Ok(Held { run: run.to_owned(), shown, ended })
     }
 
     /// What it showed. A number that is missing is no zero: an approval would cover less, or more, than was seen.

@@ -1,14 +1,32 @@
 //! The file's columns by name.
 
-use std::collections::HashMap;
-
 use crate::sync::{
     decode::{Header, RawRow},
     expression::Expression,
 };
 
-/// A row as expressions see it: header name to cell.
-pub(super) type RowMap = HashMap<String, String>;
+/// An expression, with the file's columns that it reads.
+pub(super) struct RowExpression {
+    expression: Expression,
+    /// In the order of its references; none where the file has no such column.
+    places: Vec<Option<usize>>,
+}
+
+impl RowExpression {
+    /// Its text on this row; None is empty.
+    pub fn text(&self, columns: &Columns, row: &RawRow) -> Result<Option<String>, String> {
+        self.expression.text(&self.cells(columns, row))
+    }
+
+    /// Whether it holds on this row.
+    pub fn truth(&self, columns: &Columns, row: &RawRow) -> Result<bool, String> {
+        self.expression.truth(&self.cells(columns, row))
+    }
+
+    fn cells<'r>(&self, columns: &Columns, row: &'r RawRow) -> Vec<Option<&'r str>> {
+        self.places.iter().map(|place| place.map(|at| columns.cell(row, at))).collect()
+    }
+}
 
 /// The header, and how cells are read.
 pub(super) struct Columns {
@@ -55,19 +73,19 @@ impl Columns {
     }
 
     /// Compiles an expression and sees that the columns it names are there.
-    pub fn expression(&self, field: &str, text: &str) -> Result<Expression, Vec<String>> {
+    pub fn expression(&self, field: &str, text: &str) -> Result<RowExpression, Vec<String>> {
         let expression = Expression::compile(text).map_err(|error| vec![format!("`{field}`: {error}")])?;
         let unknown = |name: &String| !self.names.contains(name);
         let missing: Vec<_> = expression.columns().into_iter().filter(unknown).collect();
         if missing.is_empty() {
-            return Ok(expression);
+            let place = |name: &String| self.names.iter().position(|known| known == name);
+            let places = expression.references().iter().map(|reference| place(&reference.name)).collect();
+            return Ok(RowExpression { expression, places });
         }
         let missing = missing.iter().map(|name| {
             let near = self.nearest(std::slice::from_ref(name));
-            format!(
-                "`{field}` names column \"{name}\", which the file doesn't have{near}; its header has: {}",
-                self.listed()
-            )
+            let listed = self.listed();
+            format!("`{field}` names column \"{name}\", which the file doesn't have{near}; its header has: {listed}")
         });
         Err(missing.collect())
     }
@@ -81,12 +99,6 @@ impl Columns {
     pub fn cell<'r>(&self, row: &'r RawRow, at: usize) -> &'r str {
         let cell = row.cell(at);
         if self.trim { cell.trim() } else { cell }
-    }
-
-    /// The row as expressions see it.
-    pub fn as_map(&self, row: &RawRow) -> RowMap {
-        let named = (0..self.names.len()).filter(|at| !self.names[*at].is_empty());
-        named.map(|at| (self.names[at].clone(), self.cell(row, at).to_owned())).collect()
     }
 
     fn listed(&self) -> String {

@@ -4,12 +4,11 @@ mod header;
 mod property;
 
 use self::{
-    header::Columns,
+    header::{Columns, RowExpression},
     property::{Cell, PropertyMap},
 };
 use super::{
     decode::{Header, RawRow},
-    expression::Expression,
     layout::empty_value,
 };
 use crate::{
@@ -46,11 +45,9 @@ pub struct User {
 /// A mapping, compiled for one file's header and one table's columns.
 pub struct Mapper {
     columns: Columns,
-    filter: Option<Expression>,
+    filter: Option<RowExpression>,
     /// For each column of the layout, in order, what a row puts into it.
     places: Vec<Place>,
-    /// Whether the filter or a property is an expression, which sees the row as a map.
-    row_as_map: bool,
 }
 
 /// What a row puts into a column of the layout.
@@ -93,34 +90,29 @@ impl Mapper {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let row_as_map = filter.is_some()
-            || places.iter().any(|place| place.property.as_ref().is_some_and(PropertyMap::is_expression));
-        Ok(Self { columns, filter, places, row_as_map })
+        Ok(Self { columns, filter, places })
     }
 
     /// Maps one row into `user`: first the filter, then the match key, then the properties in the layout's order. The
     /// first problem refuses the row; its message says how many more there are.
     pub fn map(&mut self, row: &RawRow, user: &mut User) -> Mapped {
         user.key = None;
-        let cells = self.row_as_map.then(|| self.columns.as_map(row));
-        if let (Some(filter), Some(cells)) = (&self.filter, &cells) {
-            match filter.truth(cells) {
+        if let Some(filter) = &self.filter {
+            match filter.truth(&self.columns, row) {
                 Ok(true) => {}
                 Ok(false) => return Mapped::Filtered,
                 Err(why) => {
-                    user.key = self.key(row, cells);
+                    user.key = self.key(row);
                     let message = format!("`mapping.filter` can't be evaluated on this row: {why}");
                     return Mapped::Rejected(plain(row, RejectCode::FilterFailed, message));
                 }
             }
         }
-        let empty = Default::default();
-        let cells = cells.as_ref().unwrap_or(&empty);
         user.values.resize(self.places.len(), None);
         user.specified.resize(self.places.len(), false);
         let (mut first, mut problems) = (None, 0);
         for (at, place) in self.places.iter().enumerate() {
-            match place.fill(&self.columns, row, cells, &mut user.values[at]) {
+            match place.fill(&self.columns, row, &mut user.values[at]) {
                 Ok(specified) => user.specified[at] = specified,
                 Err(reject) => {
                     problems += 1;
@@ -143,27 +135,21 @@ impl Mapper {
     }
 
     /// The match key alone, where it can be read.
-    fn key(&self, row: &RawRow, cells: &header::RowMap) -> Option<String> {
+    fn key(&self, row: &RawRow) -> Option<String> {
         let mut key = None;
-        self.places.first()?.fill(&self.columns, row, cells, &mut key).ok()?;
+        self.places.first()?.fill(&self.columns, row, &mut key).ok()?;
         key
     }
 }
 
 impl Place {
     /// Fills in the column's value, and says whether it takes part in comparing.
-    fn fill(
-        &self,
-        columns: &Columns,
-        row: &RawRow,
-        cells: &header::RowMap,
-        value: &mut Option<String>,
-    ) -> Result<bool, Reject> {
+    fn fill(&self, columns: &Columns, row: &RawRow, value: &mut Option<String>) -> Result<bool, Reject> {
         let Some(property) = &self.property else {
             value.clone_from(self.empty.as_ref().unwrap_or(&None));
             return Ok(self.role == Role::Cleared);
         };
-        match property.cell(columns, row, cells, value)? {
+        match property.cell(columns, row, value)? {
             Cell::Filled => Ok(self.role != Role::OnCreate),
             Cell::Empty if self.role == Role::Key => {
                 Err(property.reject(row, None, RejectCode::KeyMissing, "the user id is empty: fill it in".to_owned()))

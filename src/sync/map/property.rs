@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::header::{Columns, RowMap};
+use super::header::{Columns, RowExpression};
 use crate::{
     api::{ConflictMode, EmptyCell, PropertyType},
     model::{
@@ -13,8 +13,7 @@ use crate::{
     },
     sync::{
         decode::RawRow,
-        expression::Expression,
-        value::{canonical, parse_typed},
+        value::{ValueError, convert},
     },
 };
 
@@ -38,7 +37,7 @@ pub(super) struct PropertyMap {
 
 enum Origin {
     Column(usize),
-    Expression(Expression),
+    Expression(RowExpression),
 }
 
 /// Whether a row has a value for the property.
@@ -72,7 +71,7 @@ impl PropertyMap {
             from,
             required: property.required,
             default: property.default.clone(),
-            kind: property.kind.or_else(|| own_kind(&column.column.kind)),
+            kind: property.kind,
             format: property.format.clone(),
             time_zone: mapping.time_zone.clone(),
             column: column.column.kind.clone(),
@@ -80,21 +79,11 @@ impl PropertyMap {
         })
     }
 
-    pub fn is_expression(&self) -> bool {
-        matches!(self.from, Origin::Expression(_))
-    }
-
     /// Puts the row's value, canonical, into `value`.
-    pub fn cell(
-        &self,
-        columns: &Columns,
-        row: &RawRow,
-        cells: &RowMap,
-        value: &mut Option<String>,
-    ) -> Result<Cell, Reject> {
+    pub fn cell(&self, columns: &Columns, row: &RawRow, value: &mut Option<String>) -> Result<Cell, Reject> {
         match &self.from {
             Origin::Column(at) => self.checked(columns.cell(row, *at), Some(columns.name(*at)), row, value),
-            Origin::Expression(expression) => match expression.text(cells) {
+            Origin::Expression(expression) => match expression.text(columns, row) {
                 Ok(text) => self.checked(text.as_deref().unwrap_or_default(), None, row, value),
                 Err(why) => {
                     let message = format!("the expression of {} can't be evaluated on this row: {why}", self.name);
@@ -122,16 +111,12 @@ impl PropertyMap {
             }
             return Ok(Cell::Empty);
         }
-        let failed = |error: crate::sync::value::ValueError| {
+        let failed = |error: ValueError| {
             let mut reject = self.reject(row, column, error.code, error.message);
             reject.value = Some(text.chars().take(SHOWN).collect());
             reject
         };
-        let typed = match self.kind {
-            Some(kind) => parse_typed(kind, self.format.as_deref(), &self.time_zone, text).map_err(failed)?,
-            None => text.into(),
-        };
-        let stored = canonical(&self.column, &typed).map_err(failed)?;
+        let stored = convert(self.kind, self.format.as_deref(), &self.time_zone, &self.column, text).map_err(failed)?;
         // The memory of the row before is used again.
         let place = value.get_or_insert_default();
         place.clear();
@@ -144,9 +129,4 @@ impl PropertyMap {
         let column = column.map(str::to_owned);
         Reject { line: row.line, column, value: None, code, message, sensitive: self.sensitive }
     }
-}
-
-/// Without a type the column's own counts: a moment without an offset is local to `mapping.timeZone`.
-fn own_kind(column: &ColumnType) -> Option<PropertyType> {
-    matches!(column, ColumnType::Timestamp { zoned: true, .. }).then_some(PropertyType::DateTime)
 }
