@@ -1,0 +1,72 @@
+//! Reading users in batches, on a connection and a task of its own.
+
+use std::borrow::Cow;
+
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use tokio::sync::mpsc;
+
+use super::{
+    cell::{self, Stored},
+    connect::File,
+    shape::arguments,
+};
+use crate::{
+    model::{column::ColumnType, rows::Rows},
+    ports::StoreError,
+};
+
+/// Bytes of text in a batch, about.
+const BATCH: usize = 1 << 20;
+
+/// Rows in a batch, at most.
+const ROWS: usize = 16 * 1024;
+
+/// The rows of one query, which sees one snapshot. Cells become canonical text of `kinds`. The query ends when the
+/// stream is dropped.
+pub fn batches(
+    file: File,
+    connection: SqliteConnection,
+    sql: String,
+    values: &[Stored],
+    kinds: Vec<ColumnType>,
+) -> Result<BoxStream<'static, Result<Rows, StoreError>>, StoreError> {
+    let arguments = arguments(values).map_err(|error| file.fatal(&error))?;
+    let (send, receive) = mpsc::channel(1);
+    tokio::spawn(async move {
+        if let Err(error) = read(connection, sql, arguments, &kinds, &send).await {
+            // Nobody listens any more: then the error doesn't matter either.
+            let _ = send.send(Err(file.fatal(&error))).await;
+        }
+    });
+    let next = |mut receive: mpsc::Receiver<_>| async move { receive.recv().await.map(|batch| (batch, receive)) };
+    Ok(futures::stream::unfold(receive, next).boxed())
+}
+
+async fn read(
+    mut connection: SqliteConnection,
+    sql: String,
+    arguments: sqlx::sqlite::SqliteArguments,
+    kinds: &[ColumnType],
+    send: &mpsc::Sender<Result<Rows, StoreError>>,
+) -> Result<(), sqlx::Error> {
+    let mut found = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch(&mut connection);
+    let mut batch = Rows::new(kinds.len());
+    while let Some(row) = found.try_next().await? {
+        for (place, kind) in kinds.iter().enumerate() {
+            let text: Option<Cow<'_, str>> = cell::text(row.try_get_raw(place)?, kind)?;
+            batch.push(text.as_deref());
+        }
+        if batch.size() >= BATCH || batch.len() >= ROWS {
+            let full = std::mem::replace(&mut batch, Rows::new(kinds.len()));
+            if send.send(Ok(full)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    if !batch.is_empty() {
+        // Nobody listens any more: fine.
+        let _ = send.send(Ok(batch)).await;
+    }
+    Ok(())
+}
