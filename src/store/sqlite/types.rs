@@ -103,15 +103,41 @@ pub fn literal(default: &str) -> Result<Option<String>, ()> {
         _ => {}
     }
     let number = text.trim_start_matches('+');
-    if number.starts_with(|c: char| c.is_ascii_digit() || "-.".contains(c)) && super::cell::looks_numeric(number) {
+    if number.starts_with(|c: char| c.is_ascii_digit() || "-.".contains(c)) && looks_numeric(number) {
         return Ok(Some(number.to_owned()));
     }
     Err(())
 }
 
+/// Whether SQLite takes the text for a number literal: sign, digits, point, exponent, blanks around.
+pub fn looks_numeric(text: &str) -> bool {
+    let text = text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
+    let text = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
+        None => (text, None),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    !(whole.is_empty() && fraction.is_empty())
+        && digits(whole)
+        && digits(fraction)
+        && exponent.is_none_or(|e| !e.is_empty() && digits(e))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn number_literals() {
+        for text in ["7", "007", "-1.50", "+1", ".5", "5.", "1e3", "1E-3", " 7 ", "1.5e+10"] {
+            assert!(looks_numeric(text), "{text:?}");
+        }
+        for text in ["", ".", "e3", "1e", "0x10", "1 2", "1_000", "2026-11-22", "inf", "nan", "1.2.3", "\u{a0}7"] {
+            assert!(!looks_numeric(text), "{text:?}");
+        }
+    }
 
     #[test]
     fn declared_types() {

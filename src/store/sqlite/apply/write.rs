@@ -42,6 +42,9 @@ pub struct Adds<'t> {
     pub users: &'t Rows,
 }
 
+/// A cell in a row of users, and the layout's column that it is for.
+type Given = (usize, usize);
+
 /// Why an attempt went no further.
 enum Halt {
     /// The row itself, before the database was asked.
@@ -223,9 +226,8 @@ impl Changes<'_> {
 }
 
 impl Adds<'_> {
-    /// Places whose rows have the same columns, with these: places in a row of users, and the layout's column of each.
-    /// Where an empty cell means a default that only the database knows, the column is left out.
-    fn alike(&self, places: &[usize]) -> Vec<(Vec<(usize, usize)>, Vec<usize>)> {
+    /// Places whose rows give the same columns, with these. Where an empty cell means a default that only the database knows, the column is left out.
+    fn alike(&self, places: &[usize]) -> Vec<(Vec<Given>, Vec<usize>)> {
         let Transaction { layout, constants, .. } = &*self.transaction;
         // A scope's column that is mapped as well has the scope's value.
         let constant = |name: &str| constants.iter().any(|(constant, _)| constant == name);
@@ -267,13 +269,13 @@ impl Adds<'_> {
     }
 
     /// The layout's columns among `cells`, then the scope's, quoted.
-    fn columns(&self, cells: &[(usize, usize)]) -> Vec<String> {
+    fn columns(&self, cells: &[Given]) -> Vec<String> {
         let names = cells.iter().map(|(_, column)| &self.transaction.layout.columns[*column].column.name);
         names.chain(self.transaction.constants.iter().map(|(name, _)| name)).map(|name| quote(name)).collect()
     }
 
-    /// `into`: the statement up to its values. `cells`: places in a row of users, with the layout's column of each.
-    async fn insert(&mut self, into: &str, cells: &[(usize, usize)], places: &[usize]) -> Result<(), Halt> {
+    /// `into`: the statement up to its values.
+    async fn insert(&mut self, into: &str, cells: &[Given], places: &[usize]) -> Result<(), Halt> {
         let transaction = &mut *self.transaction;
         let width = cells.len() + transaction.constants.len();
         for chunk in places.chunks(rows_per_statement(width)) {
