@@ -104,7 +104,7 @@ pub struct Weekly {
 /// On a day of each month.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Monthly {
-    /// Day of the month, 1 to 31. A month that has no such day is left out. Example: 1.
+    /// Day of the month, 1 to 31. In a month that is shorter, its last day. Example: 1.
     #[schemars(range(min = 1, max = 31))]
     pub day: u8,
     /// Time of day, in the schedule's time zone. Example: `"01:00"`.

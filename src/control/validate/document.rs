@@ -54,7 +54,9 @@ impl Document {
             true => self.positions.key(&finding.field),
             false => self.positions.value(&finding.field),
         };
-        Problem { file: self.file.clone(), position, field: finding.field, message: finding.message }
+        // One problem is one line.
+        let message = finding.message.split_whitespace().collect::<Vec<_>>().join(" ");
+        Problem { file: self.file.clone(), position, field: finding.field, message }
     }
 }
 
@@ -140,10 +142,13 @@ fn place(node: Node, path: String, key: Option<Position>, document: &mut Documen
     match node.content {
         Content::Scalar(scalar) => {
             if let Scalar::Doubtful(text, meaning) = &scalar {
+                let plain = match () {
+                    () if meaning.starts_with("true") => "true",
+                    () if meaning.starts_with("false") => "false",
+                    () => "the plain decimal number",
+                };
                 let message = format!(
-                    "`{text}` without quotes is {meaning} to some YAML readers, Kubernetes' among them, and not to \
-                     others: write \"{text}\" in quotes if text is meant, else {}",
-                    if matches!(*meaning, "true" | "false") { meaning } else { "the plain decimal number" }
+                    "`{text}` without quotes is {meaning}: write \"{text}\" in quotes if text is meant, else {plain}"
                 );
                 document.problems.push(document.problem(Finding::new(path, message)));
             }
@@ -205,8 +210,8 @@ mod tests {
 
     #[test]
     fn json_is_yaml() {
-        let document = one("{\n\t\"kind\": \"A\",\n\t\"spec\": {\"on\": \"yes\", \"n\": 1e2}\n}\n");
-        assert_eq!(document.value, json!({"kind": "A", "spec": {"on": "yes", "n": 100.0}}));
+        let document = one("{\n\t\"kind\": \"A\",\n\t\"spec\": {\"on\": \"yes\", \"n\": 12.5}\n}\n");
+        assert_eq!(document.value, json!({"kind": "A", "spec": {"on": "yes", "n": 12.5}}));
         assert_eq!(document.problems, []);
     }
 
@@ -237,8 +242,8 @@ mod tests {
             ("[a]: b\n", "f.yaml:1:1: a field's name is a list or a mapping; names are text\n"),
             (
                 "a: no\n",
-                "f.yaml:1:4: a: `no` without quotes is false to some YAML readers, Kubernetes' among them, and not to \
-                 others: write \"no\" in quotes if text is meant, else false\n",
+                "f.yaml:1:4: a: `no` without quotes is false to Kubernetes' YAML reader and text to others: write \"no\" in \
+                 quotes if text is meant, else false\n",
             ),
         ] {
             assert_eq!(problem(text), expected, "{text}");

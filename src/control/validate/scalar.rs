@@ -37,12 +37,12 @@ pub(super) fn resolve(text: &str, plain: bool) -> Scalar {
         "true" | "True" | "TRUE" => return Scalar::Boolean(true),
         "false" | "False" | "FALSE" => return Scalar::Boolean(false),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF" | ".nan" | ".NaN"
-        | ".NAN" => return Scalar::Doubtful(text.to_owned(), "an infinite number"),
+        | ".NAN" => return Scalar::Doubtful(text.to_owned(), "no finite number"),
         "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => {
-            return Scalar::Doubtful(text.to_owned(), "true");
+            return Scalar::Doubtful(text.to_owned(), "true to Kubernetes' YAML reader and text to others");
         }
         "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => {
-            return Scalar::Doubtful(text.to_owned(), "false");
+            return Scalar::Doubtful(text.to_owned(), "false to Kubernetes' YAML reader and text to others");
         }
         _ => {}
     }
@@ -58,7 +58,7 @@ fn number(text: &str) -> Option<Scalar> {
     let doubtful = |meaning| Some(Scalar::Doubtful(text.to_owned(), meaning));
     if bare.bytes().all(|byte| byte.is_ascii_digit()) {
         if bare.len() > 1 && first == b'0' {
-            return doubtful("an octal number");
+            return doubtful("an octal number to some YAML readers and a decimal one to others");
         }
         return match text.trim_start_matches('+').parse::<i64>() {
             Ok(value) => Some(Scalar::Number(value.into())),
@@ -69,14 +69,20 @@ fn number(text: &str) -> Option<Scalar> {
         rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_digit(radix)))
     };
     if digits(bare.strip_prefix("0x"), 16) || digits(bare.strip_prefix("0o"), 8) || digits(bare.strip_prefix("0b"), 2) {
-        return doubtful("a number in another base");
+        return doubtful("a number in another base to some YAML readers and text to others");
     }
     if bare.contains('_') && bare.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'.')) {
-        return doubtful("a number");
+        return doubtful("a number to some YAML readers and text to others");
     }
-    decimal(bare).then(|| text.trim_start_matches('+').parse::<f64>().ok())?.map(|value| {
-        Number::from_f64(value).map_or_else(|| Scalar::Doubtful(text.to_owned(), "an infinite number"), Scalar::Number)
-    })
+    if !decimal(bare) {
+        return None;
+    }
+    let number = text.parse::<f64>().ok().and_then(Number::from_f64);
+    match number {
+        // What would come out is not what was written (a hash like 12e34, a version like 1.10).
+        Some(number) if number.to_string() == text => Some(Scalar::Number(number)),
+        _ => doubtful("a number"),
+    }
 }
 
 /// `[0-9]+(\.[0-9]*)?` or `\.[0-9]+`, each with an optional exponent.
@@ -110,10 +116,7 @@ mod tests {
             ("-17", number(-17)),
             ("+5", number(5)),
             ("1.5", float(1.5)),
-            (".5", float(0.5)),
-            ("1.", float(1.0)),
-            ("12e3", float(12_000.0)),
-            ("-1E-2", float(-0.01)),
+            ("-0.01", float(-0.01)),
         ] {
             assert_eq!(resolve(text, true), expected, "{text}");
             assert_eq!(resolve(text, false), Scalar::Text(text.to_owned()), "{text} in quotes");
@@ -124,6 +127,11 @@ mod tests {
     fn what_readers_disagree_on_is_doubtful() {
         for text in [
             "yes",
+            ".5",
+            "1.",
+            "12e3",
+            "-1E-2",
+            "1.10",
             "No",
             "ON",
             "off",
