@@ -133,3 +133,43 @@ async fn a_connection_that_was_cut_is_made_anew() {
     bench.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'usersync' and datname = current_database()");
     bench.store.inspect().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_server_must_prove_who_it_is() {
+    let (server, port) = Server::start_tls();
+    sql(&server.create_database(), "create table users (id text primary key)");
+    let password = super::support::postgres::encoded(super::support::postgres::PASSWORD);
+    let cert = server.folder().join("cert.pem");
+    let trusted = format!("sslrootcert={}", cert.display());
+    for (host, parameters, expected) in [
+        ("localhost", "sslmode=verify-full".to_owned(), Err("no TLS connection")),
+        ("localhost", format!("sslmode=verify-full&{trusted}"), Ok("t")),
+        // The certificate names localhost alone.
+        ("127.0.0.1", format!("sslmode=verify-full&{trusted}"), Err("no TLS connection")),
+        ("127.0.0.1", format!("sslmode=verify-ca&{trusted}"), Ok("t")),
+        ("localhost", "sslmode=require".to_owned(), Ok("t")),
+        ("localhost", String::new(), Ok("t")),
+        ("localhost", "sslmode=disable".to_owned(), Ok("f")),
+    ] {
+        let url = format!("postgres://postgres:{password}@{host}:{port}/test0?{parameters}");
+        let store = Postgres::connect(&target(&url, "users")).await;
+        match (store, expected) {
+            (Ok(store), Ok(encrypted)) => {
+                store.inspect().await.unwrap();
+                let seen = "select bool_or(ssl) from pg_stat_ssl join pg_stat_activity using (pid) \
+                    where application_name = 'usersync'";
+                let local = server.url_for("postgres://x/test0", "postgres", super::support::postgres::PASSWORD);
+                assert_eq!(sql(&local, seen), encrypted, "{host} {parameters}");
+                drop(store);
+                let gone = "do $$ begin while exists (select from pg_stat_activity where application_name = 'usersync') \
+                    loop perform pg_sleep(0.01), pg_stat_clear_snapshot(); end loop; end $$";
+                sql(&local, gone);
+            }
+            (Err(error), Err(part)) => {
+                assert!(matches!(&error, StoreError::Unreachable(text) if text.contains(part)), "{error}");
+            }
+            (Ok(_), Err(_)) => panic!("{host} {parameters} connects"),
+            (Err(error), Ok(_)) => panic!("{host} {parameters}: {error}"),
+        }
+    }
+}

@@ -159,3 +159,14 @@ async fn many_may_make_the_ledger_at_once() {
     attempts.sort_unstable();
     assert_eq!(attempts, [1, 2, 3, 4]);
 }
+
+#[tokio::test]
+async fn a_scope_is_the_same_however_its_value_is_written() {
+    let bench =
+        Bench::new("create extension citext; create table users (id text primary key, org citext, site integer)").await;
+    let store = &bench.store;
+    store.open(&claim("hr", Action::Mirror, &[("org", "Acme"), ("site", "1")])).await.unwrap();
+    let same = claim("x", Action::Mirror, &[("org", "ACME"), ("site", "01")]);
+    assert!(matches!(failure(store.open(&same).await), StoreError::Shared(_)));
+    store.open(&claim("x", Action::Mirror, &[("org", "ACME"), ("site", "2")])).await.unwrap();
+}

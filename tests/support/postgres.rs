@@ -25,6 +25,8 @@ pub struct Server {
     /// Waits for its input to end, then ends the server and removes the folder.
     guard: Mutex<Child>,
     databases: AtomicU32,
+    /// The socket's name has it too.
+    port: u16,
 }
 
 impl Server {
@@ -36,10 +38,36 @@ impl Server {
 
     /// A server of one's own, for tests that stop it.
     pub fn start() -> Self {
+        Self::start_with(|_| String::new())
+    }
+
+    /// A server that is reached by TLS on 127.0.0.1 as well: its port. Its certificate, `cert.pem` in the folder, is for
+    /// `localhost` alone and signed by nobody.
+    pub fn start_tls() -> (Self, u16) {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Self::start_with(|run| {
+            let mut openssl = run("openssl");
+            openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "key.pem"]);
+            openssl.args(["-out", "cert.pem", "-config", "cert.conf"]);
+            let made = openssl.output().unwrap();
+            assert!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
+            format!("listen_addresses=127.0.0.1 port={port} ssl=on ssl_cert_file=../cert.pem ssl_key_file=../key.pem")
+        });
+        (server, port)
+    }
+
+    /// The private folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// `settings` may prepare the folder with programs, and says what the server is told besides.
+    fn start_with(settings: impl FnOnce(&dyn Fn(&str) -> Command) -> String) -> Self {
         let folder = tempfile::Builder::new().prefix("usersync-pg").tempdir_in("/tmp").unwrap().keep();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         let password = folder.join("password");
         fs::write(&password, PASSWORD).unwrap();
+        fs::write(folder.join("cert.conf"), CERTIFICATE).unwrap();
         let user = unprivileged();
         if let Some((uid, gid)) = user {
             chown(&folder, Some(uid), Some(gid)).unwrap();
@@ -59,12 +87,16 @@ impl Server {
         let made = initdb.output().unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
 
+        let settings = settings(&run);
+        let port =
+            settings.split("port=").nth(1).and_then(|rest| rest.split(' ').next()).map_or(5432, |p| p.parse().unwrap());
         let mut guard = run("sh");
         guard.arg("-c").arg(GUARD).arg("sh").arg(program_path("postgres")).arg(&folder);
+        guard.args(settings.split_whitespace().map(|setting| format!("--{setting}")));
         // A group of its own: an interrupt from the terminal must not end the guard before its work is done.
         guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let guard = guard.spawn().unwrap();
-        let server = Self { folder, guard: Mutex::new(guard), databases: AtomicU32::new(0) };
+        let server = Self { folder, guard: Mutex::new(guard), databases: AtomicU32::new(0), port };
         let deadline = Instant::now() + Duration::from_secs(60);
         while !psql(&server.url("postgres"), "select 1").0 {
             assert!(
@@ -85,13 +117,13 @@ impl Server {
     }
 
     fn url(&self, database: &str) -> String {
-        url_as(&self.folder, "postgres", PASSWORD, database)
+        url_as(&self.folder, self.port, "postgres", PASSWORD, database)
     }
 
     /// The URL of the same database for another user.
     pub fn url_for(&self, url: &str, user: &str, password: &str) -> String {
         let database = url.split(['/', '?']).nth(3).unwrap();
-        url_as(&self.folder, user, password, database)
+        url_as(&self.folder, self.port, user, password, database)
     }
 
     /// Ends the server at once; connections break.
@@ -112,19 +144,39 @@ impl Drop for Server {
 
 /// Starts the server and waits for the end of its input: that comes with the end of the test process at the latest.
 const GUARD: &str = r#"
-"$1" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=200 \
-    >"$2/log" 2>&1 </dev/null &
+program=$1 folder=$2
+shift 2
+"$program" -D "$folder/data" -k "$folder" --listen_addresses= --fsync=off --full_page_writes=off --max_connections=200 "$@" \
+    >"$folder/log" 2>&1 </dev/null &
 server=$!
 read -r _
 kill -QUIT "$server"
 wait "$server"
-rm -rf "$2"/* 2>/dev/null
-rmdir "$2" 2>/dev/null
+rm -rf "$folder"/* 2>/dev/null
+rmdir "$folder" 2>/dev/null
 "#;
 
-fn url_as(folder: &Path, user: &str, password: &str, database: &str) -> String {
-    let password: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    format!("postgres://{user}:{password}@localhost/{database}?host={}", folder.display())
+/// For a certificate that is no authority.
+const CERTIFICATE: &str = "\
+[req]
+distinguished_name = name
+x509_extensions = extensions
+prompt = no
+[name]
+CN = localhost
+[extensions]
+basicConstraints = critical, CA:FALSE
+subjectAltName = DNS:localhost
+";
+
+fn url_as(folder: &Path, port: u16, user: &str, password: &str, database: &str) -> String {
+    let password = encoded(password);
+    format!("postgres://{user}:{password}@localhost:{port}/{database}?host={}", folder.display())
+}
+
+/// Text as it may stand in a URL.
+pub fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 /// Runs SQL and returns what it prints: cells separated by `|`, rows by line breaks.

@@ -195,7 +195,7 @@ impl Attempt for Changing<'_> {
             ChangeKind::Delete | ChangeKind::Restore => Some(on.statements.forget(&on.fence.sync, places)),
         };
         if let Some(note) = note {
-            let right = ledger::right(&on.users, &on.session.line.name.user);
+            let right = ledger::grant(&on.users, &on.session.line.name.user);
             on.session.run("note who is deactivated", &right, &note).await?;
         }
         on.keep().await?;
@@ -282,7 +282,7 @@ impl Apply for Transaction {
 
     async fn forget(&mut self, keys: &[String]) -> Result<(), StoreError> {
         let sql = format!("{} and d.key = any($1)", self.statements.forget_where(&self.fence.sync));
-        let right = ledger::right(&self.users, &self.session.line.name.user);
+        let right = ledger::grant(&self.users, &self.session.line.name.user);
         let Session { conn, line } = &mut self.session;
         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(keys).execute(conn);
         line.wait("forget who is deactivated", &right, query).await.map(|_| ())

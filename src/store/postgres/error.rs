@@ -21,12 +21,18 @@ pub fn code(e: &sqlx::Error) -> &str {
 /// A connection that could not be made.
 pub fn login(name: &Name, e: &sqlx::Error) -> StoreError {
     let Some(answer) = database(e) else {
-        return match e {
-            sqlx::Error::Tls(why) => StoreError::Unreachable(format!(
+        // A certificate that doesn't verify comes as an error of the line.
+        let tls = match e {
+            sqlx::Error::Tls(why) => Some(why.to_string()),
+            sqlx::Error::Io(e) => e.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()).map(ToString::to_string),
+            _ => None,
+        };
+        return match tls {
+            Some(why) => StoreError::Unreachable(format!(
                 "{name}: no TLS connection: {why}. Give the certificate of the authority with \
                  ?sslrootcert=FILE in target.url; ?sslmode=require encrypts without verifying the server"
             )),
-            _ => StoreError::Unreachable(format!("{name}: no connection: {}", cause(e))),
+            None => StoreError::Unreachable(format!("{name}: no connection: {}", cause(e))),
         };
     };
     let message = answer.message();

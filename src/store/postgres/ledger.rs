@@ -5,14 +5,12 @@ use sqlx::{Row as _, postgres::PgRow};
 
 use super::{session::Session, sql::quote, users::Users};
 use crate::{
-    api::Action,
     model::{
         file::Stamp,
         job::SyncId,
-        ledger::{Claim, Fence, LedgerRow, OpenStep},
+        ledger::{Fence, LedgerRow, OpenStep},
     },
     ports::StoreError,
-    store::claims,
 };
 
 /// Committed runs.
@@ -21,35 +19,13 @@ pub const LEDGER: &str = "usersync_ledger";
 pub const SYNCS: &str = "usersync_syncs";
 /// Users whom a sync deactivated.
 pub const DEACTIVATED: &str = "usersync_deactivated";
-/// Which of [`STEPS`] were made.
-const MIGRATIONS: &str = "usersync_migrations";
+/// Which of the ledger's steps were made.
+pub const MIGRATIONS: &str = "usersync_migrations";
 
-/// What made the ledger as it is, in order; a released step never changes. `{schema}` is the users' schema, quoted.
-const STEPS: &[&str] = &["\
-    create table {schema}.usersync_ledger ( \
-        id bigint generated always as identity primary key, \
-        instance text not null, namespace text not null, sync text not null, run text not null, \
-        file_name text not null, file_size bigint not null, file_mtime text not null, sha256 text not null, \
-        spec text not null, result text not null, counts jsonb not null, report text not null, \
-        open_steps text[] not null, committed timestamptz not null default clock_timestamp(), \
-        unique (instance, namespace, sync, run)); \
-    create table {schema}.usersync_syncs ( \
-        instance text not null, namespace text not null, sync text not null, users text not null, \
-        scope jsonb not null, action text not null, attempt bigint not null, \
-        updated timestamptz not null default clock_timestamp(), \
-        primary key (instance, namespace, sync)); \
-    create table {schema}.usersync_deactivated ( \
-        instance text not null, namespace text not null, sync text not null, users text not null, \
-        key text not null, since timestamptz not null default clock_timestamp(), \
-        primary key (instance, namespace, sync, users, key))"];
-
-fn grant(users: &Users, user: &str) -> String {
+/// The statement that gives the right to read and write the ledger.
+pub fn grant(users: &Users, user: &str) -> String {
     let tables: Vec<String> = [LEDGER, SYNCS, DEACTIVATED, MIGRATIONS].iter().map(|name| users.beside(name)).collect();
     format!("grant select, insert, update, delete on {} to {}", tables.join(", "), quote(user))
-}
-
-fn grant_create(users: &Users, user: &str) -> String {
-    format!("grant create on schema {} to {}", quote(&users.schema), quote(user))
 }
 
 /// Whether there is a ledger.
@@ -60,93 +36,6 @@ pub async fn exists(session: &mut Session, users: &Users) -> Result<bool, StoreE
     let names = [LEDGER, SYNCS, DEACTIVATED];
     let query = sqlx::query_scalar::<_, i64>(sql).bind(&users.schema).bind(&names[..]).fetch_one(conn);
     Ok(line.wait("look for the ledger", "", query).await? == names.len() as i64)
-}
-
-/// Makes what is missing of the ledger. Runs in the transaction that holds the advisory lock.
-async fn migrate(session: &mut Session, users: &Users) -> Result<(), StoreError> {
-    let table = users.beside(MIGRATIONS);
-    let (create, write) = (grant_create(users, &session.line.name.user), grant(users, &session.line.name.user));
-    let found = sqlx::query_scalar::<_, bool>(
-        "select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-         where n.nspname = $1 and c.relname = $2)",
-    );
-    let Session { conn, line } = &mut *session;
-    let found = found.bind(&users.schema).bind(MIGRATIONS).fetch_one(&mut *conn);
-    if !line.wait("look for the ledger", "", found).await? {
-        let sql = format!("create table {table} (step integer primary key, made timestamptz not null default now())");
-        session.run("make the ledger", &create, &sql).await?;
-    }
-    let Session { conn, line } = &mut *session;
-    let sql = sqlx::AssertSqlSafe(format!("select coalesce(max(step), 0) from {table}"));
-    let made: i32 = line.wait("read the ledger", &write, sqlx::query_scalar(sql).fetch_one(conn)).await?;
-    for (step, sql) in (1..).zip(STEPS).skip(made.max(0) as usize) {
-        session.run("make the ledger", &create, &sql.replace("{schema}", &quote(&users.schema))).await?;
-        session.run("make the ledger", &write, &format!("insert into {table} (step) values ({step})")).await?;
-    }
-    Ok(())
-}
-
-/// Claims standing in this ledger, the sync's own among them.
-async fn standing(session: &mut Session, users: &Users) -> Result<Vec<Claim>, StoreError> {
-    let right = grant(users, &session.line.name.user);
-    let sql = format!(
-        "select instance, namespace, sync, users, scope::text, action from {} order by instance, namespace, sync",
-        users.beside(SYNCS)
-    );
-    let Session { conn, line } = session;
-    let rows = line.wait("read the claims", &right, sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(conn)).await?;
-    rows.iter().map(claim).collect::<Result<_, _>>().map_err(|e| line.error("read the claims", &right, &e))
-}
-
-fn claim(row: &PgRow) -> Result<Claim, sqlx::Error> {
-    Ok(Claim {
-        sync: SyncId { instance: row.try_get(0)?, namespace: row.try_get(1)?, name: row.try_get(2)? },
-        table: row.try_get(3)?,
-        scope: json(&row.try_get::<String, _>(4)?)?,
-        action: word::<Action>(&row.try_get::<String, _>(5)?)?,
-    })
-}
-
-/// Whether the claim could stand beside the others.
-pub async fn check(session: &mut Session, users: &Users, claim: &Claim) -> Result<(), StoreError> {
-    let claim = Claim { table: users.name.clone(), ..claim.clone() };
-    let standing = standing(session, users).await?;
-    match claims::conflict(&claim, &standing) {
-        Some(other) => Err(StoreError::Shared(claims::message(&claim, other, &users.beside(SYNCS)))),
-        None => Ok(()),
-    }
-}
-
-/// One short transaction: the ledger made, the claim registered, old rows forgotten, a new attempt begun.
-pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result<Fence, StoreError> {
-    let right = grant(users, &session.line.name.user);
-    session.run("open the ledger", "", "begin isolation level read committed").await?;
-    // One at a time: two claims that stand against each other must not both find nothing.
-    let lock = format!(
-        "select pg_advisory_xact_lock(hashtextextended({}, 0))",
-        super::sql::literal(&format!("usersync ledger in {}", users.schema))
-    );
-    session.run("lock the ledger", "", &lock).await?;
-    migrate(session, users).await?;
-    check(session, users, claim).await?;
-    let old = format!("delete from {} where committed < now() - interval '400 days'", users.beside(LEDGER));
-    session.run("forget old runs", &right, &old).await?;
-    let sql = format!(
-        "insert into {} as s (instance, namespace, sync, users, scope, action, attempt) \
-         values ($1, $2, $3, $4, $5::jsonb, $6, 1) on conflict (instance, namespace, sync) do update set \
-         users = excluded.users, scope = excluded.scope, action = excluded.action, attempt = s.attempt + 1, \
-         updated = clock_timestamp() returning attempt",
-        users.beside(SYNCS)
-    );
-    let scope = serde_json::to_string(&claim.scope).unwrap_or_else(|_| "{}".to_owned());
-    let SyncId { instance, namespace, name } = &claim.sync;
-    let Session { conn, line } = &mut *session;
-    let query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql));
-    let query = query.bind(instance).bind(namespace).bind(name);
-    let query = query.bind(&users.name).bind(scope).bind(format!("{:?}", claim.action)).fetch_one(conn);
-    let attempt = line.wait("register this sync", &right, query).await?;
-    session.run("open the ledger", &right, "commit").await?;
-    Ok(Fence { sync: claim.sync.clone(), attempt })
 }
 
 const COLUMNS: &str = "run, file_name, file_size, file_mtime, sha256, spec, result, counts::text, report, open_steps, \
@@ -278,17 +167,13 @@ pub fn deactivated_sql(users: &Users, sync: &SyncId) -> String {
     )
 }
 
-/// The right to read and write the ledger.
-pub fn right(users: &Users, user: &str) -> String {
-    grant(users, user)
-}
-
-fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
+/// A value from JSON text.
+pub fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
     serde_json::from_str(text).map_err(decode)
 }
 
 /// A variant by its name.
-fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
+pub fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(decode)
 }
 

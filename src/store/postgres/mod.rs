@@ -10,6 +10,7 @@ mod copy;
 mod error;
 mod inspect;
 mod ledger;
+mod open;
 mod scan;
 mod session;
 mod sql;
@@ -99,7 +100,7 @@ impl UserStore for Postgres {
         let mut session = self.session().await?;
         let users = users::find(&mut session, &self.table).await?;
         if ledger::exists(&mut session, &users).await? {
-            ledger::check(&mut session, &users, claim).await?;
+            open::check(&mut session, &users, claim).await?;
         }
         self.keep(session);
         Ok(())
@@ -108,7 +109,7 @@ impl UserStore for Postgres {
     async fn open(&self, claim: &Claim) -> Result<Fence, StoreError> {
         let mut session = self.session().await?;
         let users = users::find(&mut session, &self.table).await?;
-        let fence = ledger::open(&mut session, &users, claim).await?;
+        let fence = open::open(&mut session, &users, claim).await?;
         self.keep(session);
         Ok(fence)
     }
@@ -161,7 +162,7 @@ impl UserStore for Postgres {
             ColumnType::Text { max: None, padded: false, ignore_case: false },
             ColumnType::Integer { min: i64::MIN, max: i64::MAX },
         ];
-        let right = ledger::right(&users, &session.line.name.user);
+        let right = ledger::grant(&users, &session.line.name.user);
         let sql = ledger::deactivated_sql(&users, sync);
         Ok(scan::stream(session, sql, &kinds, "read who is deactivated", right).boxed())
     }
