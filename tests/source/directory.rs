@@ -204,3 +204,14 @@ async fn a_missing_folder_is_named() {
         says(&error, &[path.to_str().unwrap(), "source.directory.path"]);
     }
 }
+
+#[tokio::test]
+async fn a_folder_with_too_many_names_is_not_listed() {
+    let (folder, source) = folder();
+    for number in 0..100_001 {
+        fs::File::create(folder.path().join(number.to_string())).unwrap();
+    }
+    says(&source.list().await.unwrap_err(), &["more than 100,000 names"]);
+    fs::remove_file(folder.path().join("0")).unwrap();
+    assert_eq!(source.list().await.unwrap().len(), 100_000);
+}

@@ -29,6 +29,7 @@ async fn keys_of_each_kind_and_form_log_in() {
         (&["-t", "ecdsa", "-b", "384"], "open sesame"),
         (&["-t", "ecdsa", "-b", "521"], ""),
         (&["-t", "ecdsa", "-m", "PEM"], ""),
+        (&["-t", "ecdsa", "-m", "PEM"], "open sesame ü"),
         (&["-t", "ecdsa", "-m", "PKCS8"], ""),
         (&["-t", "ecdsa", "-m", "PKCS8"], "open sesame"),
         (&["-t", "rsa", "-b", "2048"], ""),

@@ -3,6 +3,7 @@
 
 mod directory;
 mod login;
+mod odd;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,6 +2,8 @@
 
 use russh::keys::{PrivateKey, decode_secret_key};
 
+use super::pem;
+
 /// Why a private key can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
@@ -39,13 +41,14 @@ pub fn read(text: &str, passphrase: Option<&str>) -> Result<PrivateKey, KeyError
     if !is_encrypted(&text)? {
         return decode_secret_key(&text, None).map_err(|_| KeyError::Unreadable);
     }
-    if let Some(cipher) = old_cipher(&text) {
-        let supported = cipher == "AES-128-CBC" && text.starts_with("-----BEGIN RSA PRIVATE KEY");
-        if !supported {
-            return Err(KeyError::OldEncryption(cipher.to_owned()));
-        }
+    if let Some(cipher) = pem::cipher(&text).filter(|cipher| !pem::is_supported(cipher)) {
+        return Err(KeyError::OldEncryption(cipher.to_owned()));
     }
     let passphrase = passphrase.ok_or(KeyError::PassphraseMissing)?;
+    if pem::cipher(&text).is_some() {
+        let opened = pem::decrypt(&text, passphrase).ok_or(KeyError::PassphraseWrong)?;
+        return decode_secret_key(&opened, None).map_err(|_| KeyError::PassphraseWrong);
+    }
     decode_secret_key(&text, Some(passphrase)).map_err(|_| KeyError::PassphraseWrong)
 }
 
@@ -56,11 +59,5 @@ fn is_encrypted(text: &str) -> Result<bool, KeyError> {
     if let Some(ppk) = text.strip_prefix("PuTTY-User-Key-File-") {
         return Ok(!ppk.contains("\nEncryption: none"));
     }
-    Ok(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----") || old_cipher(&text).is_some())
-}
-
-/// The cipher of OpenSSL's traditional encryption, in the PEM's own header.
-fn old_cipher(text: &str) -> Option<&str> {
-    let line = text.lines().find_map(|line| line.strip_prefix("DEK-Info:"))?;
-    Some(line.split(',').next().unwrap_or_default().trim())
+    Ok(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----") || pem::cipher(text).is_some())
 }

@@ -8,6 +8,7 @@ mod host_key;
 mod key;
 mod listing;
 mod moving;
+mod pem;
 mod transfer;
 mod wire;
 
