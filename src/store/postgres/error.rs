@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgDatabaseError;
 
-use super::session::Name;
+use super::name::Name;
 use crate::{ports::StoreError, store::bisect::Refusal};
 
 /// PostgreSQL's own part of an error, if it is one.

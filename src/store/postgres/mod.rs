@@ -10,6 +10,7 @@ mod copy;
 mod error;
 mod inspect;
 mod ledger;
+mod name;
 mod open;
 mod scan;
 mod session;

@@ -1,13 +1,13 @@
 //! Sessions: where the database is, how to get in, and the settings that every statement may rely on.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgConnection,
     postgres::{PgConnectOptions, PgSslMode},
 };
 
-use super::error;
+use super::{error, name::Name};
 use crate::{
     model::{job::TargetTimeouts, secret::Secret},
     ports::StoreError,
@@ -43,27 +43,6 @@ pub struct Server {
     options: PgConnectOptions,
     timeouts: TargetTimeouts,
     name: Arc<Name>,
-}
-
-/// What messages may say of a connection.
-pub struct Name {
-    host: String,
-    port: u16,
-    /// The database.
-    pub database: String,
-    /// The database's user.
-    pub user: String,
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, database, user } = self;
-        if host.starts_with('/') {
-            write!(f, "PostgreSQL database {database} at {host} (user {user})")
-        } else {
-            write!(f, "PostgreSQL database {database} on {host}:{port} (user {user})")
-        }
-    }
 }
 
 impl Server {
