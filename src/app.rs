@@ -1,1 +1,145 @@
-//! Stub.
+//! The composition root: the one place that names the engine and the adapters.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    api::{Mode, Trigger, UserSync, UserSyncRunSpec},
+    engine::{Ended, Ports, Preview, RunError, preview, run},
+    host::local::{
+        ended::ended,
+        state::{Spool, State},
+        status::after_run,
+    },
+    model::{
+        file::Stamp,
+        job::{Approval, Job, SyncId, SyncJob},
+    },
+    ports::{StoreError, UserStore, Watch},
+    reports::folder::Folder,
+    source, store,
+};
+
+/// A process at work on one state folder.
+pub struct App {
+    state: State,
+}
+
+/// A sync as it was written, and as a run needs it.
+pub struct Sync {
+    /// The resource.
+    pub object: UserSync,
+    /// What was made of it.
+    pub job: SyncJob,
+}
+
+/// What is asked of a run.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Import or simulation.
+    pub mode: Mode,
+    /// What a person approved, and the name of the held run if it is known.
+    pub approval: Option<(Approval, Option<String>)>,
+    /// With `select: All`, the file of the run before.
+    pub after: Option<Stamp>,
+}
+
+impl App {
+    /// Opens the state folder; makes it when it is missing.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self { state: State::open(folder)? })
+    }
+
+    /// The state folder.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// One run, from the file to the report and the state folder. While it works no other process runs this sync from
+    /// this folder.
+    pub async fn run(&self, sync: &Sync, request: Request, watch: Arc<dyn Watch>) -> anyhow::Result<Ended> {
+        let id = &sync.job.sync;
+        let name = run_name(id);
+        let spool = self.state.spool(id)?;
+        let folder = spool.folder(&name)?;
+        let spec = run_spec(sync, &name, &request);
+        let approval = request.approval.map(|(approval, _)| approval);
+        let job = Job { sync: sync.job.clone(), run: name, mode: request.mode, approval, after: request.after };
+        let ports = self.ports(&job, watch).await;
+        let ended_run = run(&job, &ports, &folder).await;
+        self.keep(id, &spec, &ended_run)?;
+        tidy(&spool, &job, &*ports.store).await?;
+        Ok(ended_run)
+    }
+
+    /// The first rows of the file that the next run would take.
+    pub async fn preview(&self, sync: &Sync, rows: usize, watch: Arc<dyn Watch>) -> anyhow::Result<Result<Preview, String>> {
+        let spool = self.state.spool(&sync.job.sync)?;
+        let name = run_name(&sync.job.sync);
+        let folder = spool.folder(&name)?;
+        let job = Job { sync: sync.job.clone(), run: name, mode: Mode::Simulation, approval: None, after: None };
+        let ports = self.ports(&job, watch).await;
+        let previewed = preview(&job, &ports, &folder, rows).await;
+        spool.remove(&job.run)?;
+        previewed.map_err(|error: RunError| anyhow::anyhow!("{}: {error}", error.reason()))
+    }
+
+    async fn ports(&self, job: &Job, watch: Arc<dyn Watch>) -> Ports {
+        Ports {
+            source: source::open(&job.sync.source),
+            store: store::open(&job.sync, &self.state.users_db(), job.mode).await,
+            reports: Arc::new(Folder::new(self.state.reports())),
+            watch,
+        }
+    }
+
+    fn keep(&self, id: &SyncId, spec: &UserSyncRunSpec, run: &Ended) -> anyhow::Result<()> {
+        let object = ended(&id.namespace, spec.clone(), &run.report);
+        self.state.write_run(id, &object).context("the run has ended, but can't be kept in the state folder")?;
+        let status = after_run(self.state.status(id)?.unwrap_or_default(), spec.generation, &run.report);
+        self.state.write_status(id, &status)?;
+        Ok(())
+    }
+}
+
+/// Removes what this run and killed ones left in the spool, but for reports that are still to be published.
+async fn tidy(spool: &Spool, job: &Job, store: &dyn UserStore) -> anyhow::Result<()> {
+    let open: Result<Vec<_>, StoreError> = store.unfinished(&job.sync.sync).await;
+    if let Ok(open) = open {
+        let open: Vec<_> = open.into_iter().map(|row| row.run).collect();
+        spool.clean(&open)?;
+    }
+    Ok(())
+}
+
+/// A name that no other run has: the sync's, as far as a Kubernetes name has room, and 80 bits of digest.
+fn run_name(id: &SyncId) -> String {
+    let mut hash = Sha256::new();
+    hash.update(format!("{id:?} {} {}", jiff::Timestamp::now(), std::process::id()));
+    let digest: String = hash.finalize().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    let prefix: String = id.name.chars().take(200).collect();
+    format!("{prefix}-{digest}")
+}
+
+fn run_spec(sync: &Sync, name: &str, request: &Request) -> UserSyncRunSpec {
+    let metadata = &sync.object.metadata;
+    let held = request.approval.as_ref().and_then(|(_, held)| held.clone());
+    let trigger = match (request.mode, &held) {
+        (Mode::Simulation, _) => Trigger::SimulateNow,
+        (Mode::Import, Some(_)) => Trigger::Approval,
+        (Mode::Import, None) => Trigger::UpdateNow,
+    };
+    UserSyncRunSpec {
+        sync: sync.job.sync.name.clone(),
+        uid: metadata.uid.clone().unwrap_or_else(|| "local".to_owned()),
+        generation: metadata.generation.unwrap_or(1),
+        sync_spec: sync.object.spec.clone(),
+        mode: request.mode,
+        trigger,
+        slot: None,
+        token: (trigger != Trigger::Approval).then(|| name.to_owned()),
+        approves: held,
+    }
+}

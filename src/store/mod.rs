@@ -8,20 +8,28 @@ pub mod sqlite;
 
 use std::{path::Path, sync::Arc};
 
+use self::{
+    closed::Closed,
+    postgres::Postgres,
+    sqlite::{Sqlite, Wanted},
+};
 use crate::{
     api::Mode,
     model::job::{Database, SyncJob},
     ports::{StoreError, UserStore},
 };
 
-/// The store of a job's target. `embedded`: the embedded database's file, which a simulation does not make. Fails with
-/// [`StoreError::Unreachable`], [`StoreError::Denied`] or [`StoreError::Invalid`].
-pub async fn open(job: &SyncJob, embedded: &Path, mode: Mode) -> Result<Arc<dyn UserStore>, StoreError> {
-    let target = &job.target;
-    let (wanted, lock) = (sqlite::Wanted::of(job), target.timeouts.lock);
-    match &target.database {
-        Database::Postgres(_) => Ok(Arc::new(postgres::Postgres::connect(target).await?)),
-        Database::Sqlite(url) => Ok(Arc::new(sqlite::Sqlite::file(url, wanted, lock)?)),
-        Database::Embedded => Ok(Arc::new(sqlite::Sqlite::embedded(embedded, wanted, lock, mode == Mode::Import))),
-    }
+/// The store of a sync, connected. One that can't be opened fails whatever is asked of it, with the reason. `embedded` is
+/// the file of the embedded database, which an import makes and a simulation doesn't.
+pub async fn open(job: &SyncJob, embedded: &Path, mode: Mode) -> Arc<dyn UserStore> {
+    connect(job, embedded, mode).await.unwrap_or_else(|error| Arc::new(Closed(error)))
+}
+
+async fn connect(job: &SyncJob, embedded: &Path, mode: Mode) -> Result<Arc<dyn UserStore>, StoreError> {
+    let lock = job.target.timeouts.lock;
+    Ok(match &job.target.database {
+        Database::Postgres(_) => Arc::new(Postgres::connect(&job.target).await?),
+        Database::Sqlite(url) => Arc::new(Sqlite::file(url, Wanted::of(job), lock)?),
+        Database::Embedded => Arc::new(Sqlite::embedded(embedded, Wanted::of(job), lock, mode == Mode::Import)),
+    })
 }

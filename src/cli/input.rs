@@ -1,0 +1,117 @@
+//! What a command works on: manifests and Secrets, all of them validated before anything runs.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::{
+    api::UserSync,
+    app::Sync,
+    control::{
+        job::sync_job,
+        validate::{Checked, Finding, Problem, check},
+    },
+    host::local::{
+        manifests::{LocalSecrets, base, read},
+        state::beside,
+    },
+};
+
+/// Where manifests and their Secrets come from.
+#[derive(Debug, Args)]
+pub struct Manifests {
+    /// A manifest, a folder of manifests, or `-` for standard input; repeatable
+    #[arg(short = 'f', long = "filename", value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Secrets as Kubernetes mounts them: DIR/NAME/KEY
+    #[arg(long, value_name = "DIR")]
+    secrets: Option<PathBuf>,
+}
+
+impl Manifests {
+    /// The `-f` arguments as they were typed.
+    pub fn names(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.display().to_string()).collect()
+    }
+}
+
+/// Where a command keeps what it must remember.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// Where state is kept [default: .usersync beside the first manifest or folder]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Tells installations apart that write to one database
+    #[arg(long, value_name = "NAME", default_value = "usersync")]
+    instance: String,
+}
+
+impl Place {
+    /// The state folder.
+    pub fn folder(&self, manifests: &Manifests) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| beside(manifests.files.first().map_or(Path::new("-"), PathBuf::as_path)))
+    }
+}
+
+/// The valid syncs of the manifests. None: there are problems, and they were printed.
+pub fn objects(manifests: &Manifests) -> Option<Vec<UserSync>> {
+    let checked = checked(manifests)?;
+    Some(checked.syncs.into_iter().map(|checked| checked.sync).collect())
+}
+
+/// The syncs of the manifests, with their Secrets, ready to run. None: there are problems, and they were printed.
+pub fn load(manifests: &Manifests, place: &Place) -> Option<Vec<Sync>> {
+    let Checked { syncs: found, secrets, config_maps, .. } = checked(manifests)?;
+    let secrets = LocalSecrets { secrets, config_maps, folder: manifests.secrets.clone() };
+    let mut syncs = Vec::new();
+    let mut problems = Vec::new();
+    for found in &found {
+        match sync_job(&found.sync, &place.instance, &secrets, &base(&found.document.file)) {
+            Ok(job) => syncs.push(Sync { object: found.sync.clone(), job }),
+            Err(more) => problems.extend(
+                more.into_iter().map(|problem| found.document.problem(Finding::new(problem.field, problem.message))),
+            ),
+        }
+    }
+    none_of(&problems).then_some(syncs)
+}
+
+/// `NAMESPACE/NAME`, or the name alone in namespace `default`.
+pub fn full_name(sync: &UserSync) -> String {
+    let name = sync.metadata.name.as_deref().unwrap_or_default();
+    match sync.metadata.namespace.as_deref() {
+        None | Some("default") => name.to_owned(),
+        Some(namespace) => format!("{namespace}/{name}"),
+    }
+}
+
+/// Everything that the manifests hold, if nothing of it is wrong and there is a sync among it.
+fn checked(manifests: &Manifests) -> Option<Checked> {
+    let documents = match read(&manifests.files, &mut std::io::stdin().lock()) {
+        Ok(documents) => documents,
+        Err(errors) => {
+            errors.iter().for_each(|error| eprintln!("{error}"));
+            return None;
+        }
+    };
+    let checked = check(&documents);
+    if !none_of(&checked.problems) {
+        return None;
+    }
+    if checked.syncs.is_empty() {
+        eprintln!("usersync: the manifests have no UserSync");
+        return None;
+    }
+    Some(checked)
+}
+
+/// Whether there is no problem; prints each.
+fn none_of(problems: &[Problem]) -> bool {
+    problems.iter().for_each(|problem| eprintln!("{problem}"));
+    match problems.len() {
+        0 => return true,
+        1 => eprintln!("usersync: 1 problem; nothing ran"),
+        count => eprintln!("usersync: {count} problems; nothing ran"),
+    }
+    false
+}

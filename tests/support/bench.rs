@@ -1,0 +1,164 @@
+//! A sync in a private folder with a database of its own: write a file, run the engine, look at the table.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use sqlx::{AssertSqlSafe, Row, postgres::PgPool, sqlite::SqlitePool};
+use usersync::{
+    api::{Mode, UserSync},
+    control::job::{Secrets, sync_job},
+    engine::{Ended, Ports, run},
+    model::{
+        job::{Approval, Job, SyncJob},
+        progress::Progress,
+        secret::Secret,
+    },
+    ports::Watch,
+    reports::folder::Folder,
+    source, store,
+};
+
+/// Which database the users are in.
+pub enum Database {
+    /// A file in the sync's folder.
+    Sqlite,
+    /// A database of that URL.
+    Postgres(String),
+}
+
+enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// A sync and all that it needs.
+pub struct Bench {
+    folder: tempfile::TempDir,
+    pool: Pool,
+    pub sync: SyncJob,
+    runs: AtomicU32,
+}
+
+impl Bench {
+    /// A sync with this spec; `target.url` is filled in, `source.directory` is `inbox` in the sync's folder.
+    pub async fn new(database: Database, mut spec: serde_json::Value) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("inbox")).unwrap();
+        let (url, pool) = match database {
+            Database::Sqlite => {
+                let url = format!("sqlite://{}?mode=rwc", folder.path().join("target.db").display());
+                let pool = Pool::Sqlite(SqlitePool::connect(&url).await.unwrap());
+                (url, pool)
+            }
+            Database::Postgres(url) => {
+                let pool = Pool::Postgres(PgPool::connect(&url).await.unwrap());
+                (url, pool)
+            }
+        };
+        spec["target"]["url"] = serde_json::json!({"secretKeyRef": {"name": "users-db", "key": "url"}});
+        let object = serde_json::json!({
+            "apiVersion": "usersync.dev/v1alpha1", "kind": "UserSync", "metadata": {"name": "hr"}, "spec": spec,
+        });
+        let object: UserSync = serde_json::from_value(object).unwrap();
+        let sync = sync_job(&object, "usersync", &OneSecret(url), folder.path()).unwrap();
+        Self { folder, pool, sync, runs: AtomicU32::new(0) }
+    }
+
+    /// The sync's folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file in the inbox.
+    pub fn inbox(&self, name: &str) -> PathBuf {
+        self.folder.path().join("inbox").join(name)
+    }
+
+    /// Writes a CSV file into the inbox.
+    pub fn write_csv<const N: usize>(&self, name: &str, header: &[&str; N], rows: &[[String; N]]) {
+        let mut csv = csv::Writer::from_path(self.inbox(name)).unwrap();
+        csv.write_record(header).unwrap();
+        rows.iter().for_each(|row| csv.write_record(row).unwrap());
+        csv.flush().unwrap();
+    }
+
+    /// One run.
+    pub async fn run(&self, mode: Mode) -> Ended {
+        self.run_job(mode, None).await
+    }
+
+    /// One run with an approval.
+    pub async fn run_job(&self, mode: Mode, approval: Option<Approval>) -> Ended {
+        let name = format!("hr-{:020}", self.runs.fetch_add(1, Ordering::Relaxed));
+        let spool = self.folder.path().join("spool").join(&name);
+        std::fs::create_dir_all(&spool).unwrap();
+        let job = Job { sync: self.sync.clone(), run: name, mode, approval, after: None };
+        let ports = Ports {
+            source: source::open(&job.sync.source),
+            store: store::open(&job.sync, &self.folder.path().join("users.db"), mode).await,
+            reports: Arc::new(Folder::new(self.folder.path().join("reports"))),
+            watch: Arc::new(Silent),
+        };
+        let ended = run(&job, &ports, &spool).await;
+        std::fs::remove_dir_all(&spool).unwrap();
+        ended
+    }
+
+    /// Runs a statement.
+    pub async fn execute(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.pool {
+            Pool::Sqlite(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
+            Pool::Postgres(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
+        }
+    }
+
+    /// Rows of a query whose columns are all text.
+    pub async fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.pool {
+            Pool::Sqlite(pool) => {
+                let rows = sqlx::query(sql).fetch_all(pool).await.unwrap();
+                rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
+            }
+            Pool::Postgres(pool) => {
+                let rows = sqlx::query(sql).fetch_all(pool).await.unwrap();
+                rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
+            }
+        }
+    }
+
+    /// The lines of a run's `records.jsonl.gz`, sorted.
+    pub fn records(&self, ended: &Ended) -> Vec<String> {
+        let Some(path) = &ended.report.reports.records else { return Vec::new() };
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    }
+}
+
+struct OneSecret(String);
+
+impl Secrets for OneSecret {
+    fn secret(&self, _: &str, _: &str, key: &str) -> Option<Secret> {
+        (key == "url").then(|| Secret::new(self.0.clone()))
+    }
+
+    fn secret_exists(&self, _: &str, _: &str) -> bool {
+        true
+    }
+}
+
+struct Silent;
+
+impl Watch for Silent {
+    fn at(&self, _: Progress) {}
+}
