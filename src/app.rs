@@ -75,7 +75,12 @@ impl App {
     }
 
     /// The first rows of the file that the next run would take.
-    pub async fn preview(&self, sync: &Sync, rows: usize, watch: Arc<dyn Watch>) -> anyhow::Result<Result<Preview, String>> {
+    pub async fn preview(
+        &self,
+        sync: &Sync,
+        rows: usize,
+        watch: Arc<dyn Watch>,
+    ) -> anyhow::Result<Result<Preview, String>> {
         let spool = self.state.spool(&sync.job.sync)?;
         let name = run_name(&sync.job.sync);
         let folder = spool.folder(&name)?;

@@ -17,7 +17,7 @@ use support::{
 };
 use usersync::{
     api::{Action, ConflictMode, Mode, PropertyPolicy},
-    model::{counts::Counts, job::Removal, reason::Reason},
+    model::{counts::Counts, reason::Reason},
 };
 
 /// A user's row but for scope and key: email, city, level, note (not mapped), secret (protected), active.
@@ -127,7 +127,7 @@ fn accepted(case: &Case, counts: &mut Counts) -> (Vec<(String, Cells)>, BTreeSet
         } else if !seen.insert(id.clone()) || bad {
             counts.rejected += 1;
         } else {
-            users.push((id, vec![trimmed(email), trimmed(city), number.map(Result::unwrap)]));
+            users.push((id, vec![trimmed(email), trimmed(city), number.and_then(Result::ok)]));
         }
     }
     (users, seen, unreadable)
@@ -183,8 +183,7 @@ fn expected(case: &Case) -> Expected {
     }
     if case.action == Action::Mirror {
         let absent: Vec<_> = case.table.iter().filter(|(key, _)| ours(key) && !seen.contains(&key.1)).collect();
-        for (key, cells) in absent.into_iter().filter(|(_, cells)| !inactive(cells)) {
-            let _ = cells;
+        for (key, _) in absent.into_iter().filter(|(_, cells)| !inactive(cells)) {
             counts.removed += 1;
             remove(case, &mut table, key);
         }
@@ -231,7 +230,8 @@ fn manifest(case: &Case) -> serde_json::Value {
         spec["target"]["protectedColumns"] = serde_json::json!(["secret"]);
     }
     if case.deactivate {
-        spec["removal"] = serde_json::json!({"policy": "Deactivate", "set": {"active": "false"}, "restore": {"active": "true"}});
+        spec["removal"] =
+            serde_json::json!({"policy": "Deactivate", "set": {"active": "false"}, "restore": {"active": "true"}});
     }
     spec
 }
@@ -306,7 +306,7 @@ fn sqlite_does_what_the_model_does() {
 
 #[test]
 fn postgres_does_what_the_model_does() {
-    let server = postgres::shared();
+    let server = postgres::Server::shared();
     compare_with_model(60, || Database::Postgres(server.create_database()));
 }
 
@@ -329,5 +329,4 @@ fn the_model_itself_tells_removal_policies_apart() {
     let kept = expected(&Case { deactivate: true, ..case });
     assert_eq!(kept.table.values().next().unwrap()[5].as_deref(), Some("false"));
     assert_eq!(kept.counts.removed, 1);
-    let _ = Removal::Delete;
 }

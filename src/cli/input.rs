@@ -9,7 +9,7 @@ use crate::{
     app::Sync,
     control::{
         job::sync_job,
-        validate::{Checked, Finding, Problem, check},
+        validate::{Checked, Problem, check, problem::Finding},
     },
     host::local::{
         manifests::{LocalSecrets, base, read},

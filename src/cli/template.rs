@@ -23,7 +23,9 @@ pub fn template(args: &TemplateArgs) -> anyhow::Result<Exit> {
         }
         match reading(&sync.spec) {
             Ok((csv, mapping)) => output::text(&rendered(&mapping, &csv))?,
-            Err(problems) => anyhow::bail!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+            Err(problems) => {
+                anyhow::bail!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            }
         }
     }
     Ok(Exit::Completed)

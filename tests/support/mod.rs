@@ -4,3 +4,4 @@
 pub mod delay;
 pub mod postgres;
 pub mod sshd;
+pub mod bench;

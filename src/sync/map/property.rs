@@ -8,7 +8,7 @@ use crate::{
     model::{
         column::ColumnType,
         job::{From, Mapping, Property},
-        plan::LayoutColumn,
+        plan::{LayoutColumn, Role},
         reject::{Reject, RejectCode},
     },
     sync::{
@@ -69,7 +69,8 @@ impl PropertyMap {
             name: property.property.clone(),
             clears,
             from,
-            required: property.required,
+            // An empty key has a reason of its own.
+            required: property.required && column.role != Role::Key,
             default: property.default.clone(),
             kind: property.kind,
             format: property.format.clone(),
