@@ -78,7 +78,7 @@ pub fn target(url: &str, table: &str) -> Target {
     let timeouts = TargetTimeouts {
         connect: Duration::from_secs(10),
         statement: Duration::from_secs(60),
-        lock: Duration::from_millis(300),
+        lock: Duration::from_secs(60),
     };
     Target {
         database: Database::Postgres(Secret::new(url)),

@@ -83,6 +83,9 @@ async fn a_column_that_goes_missing_is_named() {
 async fn a_lock_that_somebody_holds_is_busy() {
     let bench =
         Bench::new("create table users (id text primary key, name text); insert into users values ('a', 'A')").await;
+    let mut impatient = target(&bench.url, "users");
+    impatient.timeouts.lock = std::time::Duration::from_millis(100);
+    let bench = Bench { store: Postgres::connect(&impatient).await.unwrap(), ..bench };
     let layout = bench.mapped(&["id", "name"]).await;
     let fence = bench.open().await;
     let mut holder = bench.store.begin(&fence, &layout, &bench.scope).await.unwrap();
