@@ -32,7 +32,8 @@ pub(super) fn findings(schema: &Value, document: &Value, wrong: &[Finding], code
         .into_iter()
         .filter(|error| match error.kind {
             ErrorKind::ValidationFailure => {
-                !told(&error.field_path) && !(coded && SAID_BETTER.iter().any(|start| error.message.starts_with(start)))
+                let better = coded && SAID_BETTER.iter().any(|start| error.message.starts_with(start));
+                !(better || told(&error.field_path))
             }
             // Only a document with another form than the schema's makes a rule fail.
             _ => wrong.is_empty(),

@@ -10,6 +10,7 @@ use super::super::problem::Finding;
 use crate::{
     api::{PropertyType, usersync::mapping::MappingSpec},
     control::schedule,
+    sync::expression::Expression,
 };
 
 pub(super) fn findings(mapping: &MappingSpec) -> Vec<Finding> {
@@ -31,16 +32,9 @@ pub(super) fn findings(mapping: &MappingSpec) -> Vec<Finding> {
     findings
 }
 
-/// A CEL expression that can't be evaluated.
+/// A CEL expression that can't be evaluated, or could stall a run.
 fn expression(path: &str, text: &str) -> Option<Finding> {
-    let error = cel::Program::compile(text).err()?.to_string();
-    // `ERROR: <input>:LINE:COLUMN: REASON`, then the text and where in it; the first is the one to mend.
-    let mut parts = error.lines().next().unwrap_or_default().splitn(5, ':');
-    let (column, reason) = (parts.nth(3).unwrap_or_default(), parts.next().unwrap_or_default().trim());
-    let message = format!(
-        "is not a CEL expression: {reason} (character {column}); cells are row['NAME'], texts are in quotes, and equal is =="
-    );
-    Some(Finding::new(path, message))
+    Expression::compile(text).err().map(|error| Finding::new(path, error.to_string()))
 }
 
 /// Whether dates can be read by that strftime format: a sample is written and read back.
