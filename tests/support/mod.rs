@@ -1,7 +1,7 @@
 //! Servers that tests need: started on loopback with a private folder, ended with the test.
 #![allow(dead_code, missing_docs)]
 
+pub mod bench;
 pub mod delay;
 pub mod postgres;
 pub mod sshd;
-pub mod bench;

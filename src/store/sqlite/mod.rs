@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 pub use self::wanted::Wanted;
 use self::{
@@ -314,32 +314,7 @@ impl UserStore for Sqlite {
         if scope.is_empty() || !alone {
             return Ok(Vec::new());
         }
-        let affinity = shape.affinity(&key.name);
-        let (condition, constants) = shape.scope(scope);
-        let mut found = Vec::new();
-        for first in (0..keys.len()).step_by(CHUNK) {
-            let mut values = Vec::new();
-            for place in first..keys.len().min(first + CHUNK) {
-                let text = keys.row(place).get(0).unwrap_or_default();
-                values.push(Stored::Integer(i64::try_from(place).unwrap_or(i64::MAX)));
-                values.push(cell::bind(&key.kind, affinity, text).unwrap_or_else(|_| Stored::Text(text.to_owned())));
-            }
-            let list = vec!["(?, ?)"; values.len() / 2].join(", ");
-            values.extend(constants.iter().cloned());
-            // The column's own collation and affinity: just what its unique index goes by.
-            let sql = format!(
-                "select v.column1 from (values {list}) as v where exists \
-                 (select 1 from {} as u where u.{} = v.column2 and ({condition}) is not true)",
-                quote(&shape.name),
-                quote(&key.name)
-            );
-            let arguments = shape::arguments(&values).map_err(|error| self.file.fatal(&error))?;
-            let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(&mut connection).await;
-            let rows = rows.map_err(|error| self.file.fatal(&error))?;
-            found.extend(rows.iter().filter_map(|row| usize::try_from(row.get::<i64, _>(0)).ok()));
-        }
-        found.sort_unstable();
-        Ok(found)
+        scan::held_outside(&mut connection, &shape, layout, scope, keys).await.map_err(|error| self.file.fatal(&error))
     }
 
     async fn begin(
@@ -372,6 +347,3 @@ impl UserStore for Sqlite {
         )?))
     }
 }
-
-/// Rows in one statement: its variables stay below SQLite's limit of 32,766.
-const CHUNK: usize = 1000;

@@ -1,6 +1,6 @@
 //! Reading users in batches, on a connection and a task of its own.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 use super::{
     cell::{self, Stored},
     connect::File,
-    shape::arguments,
+    shape::{CHUNK, Shape, arguments, quote},
 };
 use crate::{
-    model::{column::ColumnType, rows::Rows},
+    model::{column::ColumnType, plan::Layout, rows::Rows},
     ports::StoreError,
 };
 
@@ -69,4 +69,39 @@ async fn read(
         let _ = send.send(Ok(batch)).await;
     }
     Ok(())
+}
+
+/// Which of these match keys a row outside the scope has: their places in `keys`, ascending.
+pub async fn held_outside(
+    connection: &mut SqliteConnection,
+    shape: &Shape,
+    layout: &Layout,
+    scope: &BTreeMap<String, String>,
+    keys: &Rows,
+) -> Result<Vec<usize>, sqlx::Error> {
+    let key = layout.key();
+    let affinity = shape.affinity(&key.name);
+    let (condition, constants) = shape.scope(scope);
+    let mut found = Vec::new();
+    for first in (0..keys.len()).step_by(CHUNK) {
+        let mut values = Vec::new();
+        for place in first..keys.len().min(first + CHUNK) {
+            let text = keys.row(place).get(0).unwrap_or_default();
+            values.push(Stored::Integer(i64::try_from(place).unwrap_or(i64::MAX)));
+            values.push(cell::bind(&key.kind, affinity, text).unwrap_or_else(|_| Stored::Text(text.to_owned())));
+        }
+        let list = vec!["(?, ?)"; values.len() / 2].join(", ");
+        values.extend(constants.iter().cloned());
+        // The column's own collation and affinity: just what its unique index goes by.
+        let sql = format!(
+            "select v.column1 from (values {list}) as v where exists \
+             (select 1 from {} as u where u.{} = v.column2 and ({condition}) is not true)",
+            quote(&shape.name),
+            quote(&key.name)
+        );
+        let rows = sqlx::query_with(AssertSqlSafe(sql), arguments(&values)?).fetch_all(&mut *connection).await?;
+        found.extend(rows.iter().filter_map(|row| usize::try_from(row.get::<i64, _>(0)).ok()));
+    }
+    found.sort_unstable();
+    Ok(found)
 }

@@ -73,6 +73,9 @@ impl Shape {
     }
 }
 
+/// Rows in one statement: its variables stay below SQLite's limit of 32,766.
+pub const CHUNK: usize = 1000;
+
 /// A name as an SQL identifier.
 pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

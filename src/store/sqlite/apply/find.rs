@@ -8,9 +8,8 @@ use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 
 use super::{
     super::{
-        CHUNK,
         cell::{self, Stored},
-        shape::{arguments, quote},
+        shape::{CHUNK, arguments, quote},
     },
     Transaction,
 };

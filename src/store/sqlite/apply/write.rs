@@ -8,10 +8,9 @@ use sqlx::Row;
 use super::{
     super::{
         super::bisect::{Attempt, Outcome, Refusal},
-        CHUNK,
         cell::{self, Stored},
         errors, ledger,
-        shape::quote,
+        shape::{CHUNK, quote},
         wanted::covers_key,
     },
     Transaction,
