@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     api::{Mode, Trigger, UserSync, UserSyncRunSpec},
-    engine::{Ended, Ports, Preview, RunError, preview, run},
+    engine::{Ended, Preview, RunError, preview, run},
     host::local::{
         ended::ended,
         state::{Spool, State},
@@ -17,7 +17,7 @@ use crate::{
         file::Stamp,
         job::{Approval, Job, SyncId, SyncJob},
     },
-    ports::{StoreError, UserStore, Watch},
+    ports::{Ports, StoreError, UserStore, Watch},
     reports::folder::Folder,
     source, store,
 };

@@ -1,6 +1,6 @@
 //! The traits between the engine and the world. Adapters implement them, [`crate::app`] plugs them in.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -18,6 +18,18 @@ use crate::model::{
     report::Reports,
     rows::Rows,
 };
+
+/// What a run touches the world through.
+pub struct Ports {
+    /// Where files come from.
+    pub source: Arc<dyn Source>,
+    /// Where users are.
+    pub store: Arc<dyn UserStore>,
+    /// Where reports are kept.
+    pub reports: Arc<dyn ReportStore>,
+    /// Who is told how far the run is.
+    pub watch: Arc<dyn Watch>,
+}
 
 /// Where files come from: one folder on one server. One login is reused as long as the source lives; a connection
 /// that broke is made anew by the next call.

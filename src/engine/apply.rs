@@ -4,7 +4,6 @@ use super::{
     compare::{BATCH, Compared, late},
     outcome::RunError,
     read::FileRows,
-    run::Ports,
 };
 use crate::{
     model::{
@@ -16,7 +15,7 @@ use crate::{
         reject::RejectCode,
         rows::Rows,
     },
-    ports::{Apply, Refused, StoreError},
+    ports::{Apply, Ports, Refused, StoreError},
     sync::index::UserRef,
 };
 

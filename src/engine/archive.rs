@@ -5,8 +5,7 @@ use std::path::Path;
 
 use super::{
     outcome::{Record, RunError},
-    report::folder,
-    run::Ports,
+    report::publish,
 };
 use crate::{
     model::{
@@ -14,7 +13,7 @@ use crate::{
         job::{After, Job},
         ledger::OpenStep,
     },
-    ports::SourceError,
+    ports::{Ports, SourceError},
 };
 
 /// Finishes a committed run. True: its report is published.
@@ -57,12 +56,6 @@ pub(super) async fn after_failure(job: &Job, ports: &Ports, record: &mut Record,
         Ok(note) => record.warnings.extend(note),
         Err(why) => record.warnings.push(format!("{} could not be moved aside: {why}", stamp.name)),
     }
-}
-
-/// Publishes the staged report of this run.
-pub(super) async fn publish(job: &Job, ports: &Ports, spool: &Path) -> Result<(), String> {
-    let staged = folder(spool);
-    ports.reports.publish(&job.sync.sync, &job.run, &staged).await.map(drop).map_err(|error| error.to_string())
 }
 
 /// Notes a step as done.

@@ -6,8 +6,8 @@ use futures::TryStreamExt;
 
 use super::{
     outcome::{Record, RunError},
-    read::{FileRows, scratch},
-    run::Ports,
+    read::FileRows,
+    spool::scratch,
 };
 use crate::{
     model::{
@@ -18,6 +18,7 @@ use crate::{
         reject::{Reject, RejectCode},
         rows::Rows,
     },
+    ports::Ports,
     sync::{
         diff::{Comparison, Deactivated, Plan},
         guard::Figures,

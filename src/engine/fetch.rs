@@ -15,7 +15,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use super::{
     look::Chosen,
     outcome::{Record, RunError},
-    run::Ports,
+    spool,
 };
 use crate::{
     model::{
@@ -23,11 +23,8 @@ use crate::{
         job::{Job, SourceJob},
         progress::{Progress, Step},
     },
-    ports::SourceError,
+    ports::{Ports, SourceError},
 };
-
-/// The spooled file's name within the run's spool folder.
-pub(super) const INPUT: &str = "input";
 
 /// Copies the file. None: it did not stand still, so it is still being uploaded, and the record says so.
 pub(super) async fn fetch(
@@ -38,7 +35,7 @@ pub(super) async fn fetch(
     record: &mut Record,
 ) -> Result<Option<Fetched>, RunError> {
     let Chosen { stamp, seen } = chosen;
-    let sha256 = match copy(ports, &stamp, &spool.join(INPUT)).await {
+    let sha256 = match copy(ports, &stamp, &spool::input(spool)).await {
         Ok(sha256) => sha256,
         Err(RunError::Source(SourceError::Changed(why) | SourceError::Missing(why))) => {
             return Ok(moving(record, &why));

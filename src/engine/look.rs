@@ -1,9 +1,6 @@
 //! Look: list the folder and choose a file.
 
-use super::{
-    outcome::{Record, RunError},
-    run::Ports,
-};
+use super::outcome::{Record, RunError};
 use crate::{
     model::{
         file::Stamp,
@@ -11,6 +8,7 @@ use crate::{
         progress::{Progress, Step},
         report::FileReport,
     },
+    ports::Ports,
     sync::choose::{Choice, choose, passed},
 };
 

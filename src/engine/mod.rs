@@ -9,10 +9,12 @@ mod look;
 mod outcome;
 mod preview;
 mod read;
+mod rejects;
 mod report;
 mod run;
 mod settle;
+mod spool;
 
 pub use outcome::{Ended, RunError};
 pub use preview::{Preview, PreviewMapped, PreviewRow, preview};
-pub use run::{Ports, run};
+pub use run::run;

@@ -76,6 +76,22 @@ impl RunError {
     }
 }
 
+/// How the steps of a run ended.
+pub(super) struct Ending {
+    pub reason: Reason,
+    /// Whether its report is complete in the spool.
+    pub staged: bool,
+    /// Whether its report is published.
+    pub published: bool,
+}
+
+impl Ending {
+    /// An end that has nothing but its reason.
+    pub fn because(reason: Reason) -> Self {
+        Self { reason, staged: false, published: false }
+    }
+}
+
 /// What is known of a run while it works.
 #[derive(Debug)]
 pub(super) struct Record {

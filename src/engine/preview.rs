@@ -3,14 +3,15 @@
 use std::{fs::File, path::Path};
 
 use super::{
-    fetch::{INPUT, fetch},
+    fetch::fetch,
     look::look,
     outcome::{Record, RunError},
-    read::{mapped_for, scratch},
-    run::Ports,
+    read::mapped_for,
+    spool::{self, scratch},
 };
 use crate::{
     model::{job::Job, reject::Reject},
+    ports::Ports,
     sync::{
         decode::{Decoder, RawRow},
         layout::layout,
@@ -70,7 +71,7 @@ pub async fn preview(
     let Some(fetched) = fetch(job, ports, chosen, spool, &mut record).await? else { return nothing(record) };
     let file = fetched.stamp.name;
     let failed = |why: String| RunError::File(format!("{file}: {why}"));
-    let mut decoder = Decoder::open(File::open(spool.join(INPUT))?, &job.sync.csv, scratch(spool)?)
+    let mut decoder = Decoder::open(File::open(spool::input(spool))?, &job.sync.csv, scratch(spool)?)
         .map_err(|error| failed(error.to_string()))?;
     let header = decoder.header().clone();
     let mapping = mapped_for(job.sync.action, &job.sync.mapping);

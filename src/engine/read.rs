@@ -3,15 +3,14 @@
 use std::{
     fs::File,
     hash::{BuildHasher, Hasher, RandomState},
-    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
-    fetch::INPUT,
     outcome::{Record, RunError},
-    report::RejectLog,
+    rejects::RejectLog,
+    spool::{self, scratch},
 };
 use crate::{
     api::Action,
@@ -67,7 +66,7 @@ fn read_rows(
     record: &mut Record,
 ) -> Result<FileRows, RunError> {
     let sync = &job.sync;
-    let decoder = Decoder::open(File::open(spool.join(INPUT))?, &sync.csv, scratch(spool)?)
+    let decoder = Decoder::open(File::open(spool::input(spool))?, &sync.csv, scratch(spool)?)
         .map_err(|error| RunError::File(format!("{}: {error}", file_name(record))))?;
     let header = decoder.header();
     let correction = header.correction;
@@ -101,11 +100,6 @@ fn read_rows(
         rules,
         spool: spool.to_owned(),
     })
-}
-
-/// An empty file without a name: gone when it is closed, also when the process is killed.
-pub(super) fn scratch(spool: &Path) -> io::Result<File> {
-    tempfile::tempfile_in(spool)
 }
 
 fn file_name(record: &Record) -> String {

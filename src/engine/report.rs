@@ -3,18 +3,17 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use sha2::{Digest, Sha256};
 
 use super::{
-    archive,
     compare::Compared,
     fetch::hex,
-    outcome::{Ended, Record, RunError},
+    outcome::{Ended, Ending, Record, RunError},
     read::FileRows,
-    run::{Ending, Ports},
+    spool,
 };
 use crate::{
     api::Action,
@@ -24,16 +23,14 @@ use crate::{
         ledger::{LedgerRow, OpenStep},
         plan::Layout,
         reason::Reason,
-        reject::Reject,
         report::RunReport,
     },
+    ports::Ports,
     sync::{
         decode::RawRow,
         render::{
             changes::ChangesWriter,
-            lazy::Lazy,
             records::RecordsWriter,
-            rejects::{RejectsWriter, rejects_name},
             report::report_json,
             sample::{SAMPLE, sample_added, sample_change},
         },
@@ -44,45 +41,6 @@ use crate::{
 pub(super) struct Staged {
     /// SHA-256 over the names and contents of its files.
     pub digest: String,
-}
-
-/// The folder in which a run's report is staged.
-pub(super) fn folder(spool: &Path) -> PathBuf {
-    spool.join("report")
-}
-
-type Open = Box<dyn FnOnce() -> io::Result<File> + Send>;
-
-/// The rejects file of a run; no rejects, no file.
-pub(super) struct RejectLog {
-    writer: Option<RejectsWriter<Lazy<File, Open>>>,
-    first: Vec<Reject>,
-}
-
-impl RejectLog {
-    /// For a file with this name, header and delimiter.
-    pub fn create(spool: &Path, file: &str, header: &[String], delimiter: u8) -> io::Result<Self> {
-        fs::create_dir_all(folder(spool))?;
-        let path = folder(spool).join(rejects_name(file));
-        let open: Open = Box::new(move || File::create(path));
-        Ok(Self { writer: Some(RejectsWriter::new(Lazy::new(open), header, delimiter)), first: Vec::new() })
-    }
-
-    /// Adds a row as it came.
-    pub fn write(&mut self, reject: &Reject, row: &RawRow) -> io::Result<()> {
-        if self.first.len() < SAMPLE {
-            self.first.push(reject.clone());
-        }
-        self.writer.as_mut().map_or(Ok(()), |writer| writer.reject(reject, row.cells()))
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        let Some(writer) = self.writer.take() else { return Ok(()) };
-        match writer.finish()?.into_inner() {
-            Some(file) => file.sync_all(),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Writes every report of what was planned or applied, and brings it to durable storage.
@@ -99,7 +57,7 @@ pub(super) fn stage(
 ) -> Result<Staged, RunError> {
     tokio::task::block_in_place(|| {
         late_rejects(file, compared)?;
-        record.sample.rejects.clone_from(&file.rejects.first);
+        record.sample.rejects = file.rejects.first().to_vec();
         changes(job, spool, layout, file, compared, record)?;
         record.reports = ports.reports.locate(&job.sync.sync, &job.run, &names(spool)?);
         let message = record.message(job, reason);
@@ -133,7 +91,7 @@ fn changes(
     if counts.added + counts.updated + counts.removed == 0 {
         return Ok(());
     }
-    let create = |name: &str| File::create(folder(spool).join(name));
+    let create = |name: &str| File::create(spool::report(spool).join(name));
     let mut changes = ChangesWriter::new(create("changes.csv.gz")?, layout)?;
     let mut records = RecordsWriter::new(create("records.jsonl.gz")?, layout);
     let sample = &mut record.sample.changes;
@@ -169,18 +127,18 @@ fn changes(
 }
 
 fn write_json(spool: &Path, report: &RunReport) -> io::Result<()> {
-    fs::create_dir_all(folder(spool))?;
-    let mut file = File::create(folder(spool).join("report.json"))?;
+    fs::create_dir_all(spool::report(spool))?;
+    let mut file = File::create(spool::report(spool).join("report.json"))?;
     report_json(&mut file, report)?;
     file.sync_all()?;
-    File::open(folder(spool))?.sync_all()
+    File::open(spool::report(spool))?.sync_all()
 }
 
 /// The staged files' names, `report.json` among them whether it is there yet or not.
 fn names(spool: &Path) -> io::Result<Vec<String>> {
     let mut names = vec!["report.json".to_owned()];
-    if folder(spool).exists() {
-        for entry in fs::read_dir(folder(spool))? {
+    if spool::report(spool).exists() {
+        for entry in fs::read_dir(spool::report(spool))? {
             names.extend(entry?.file_name().into_string());
         }
     }
@@ -195,7 +153,7 @@ fn digest(spool: &Path) -> io::Result<String> {
     for name in names(spool)? {
         hash.update(name.as_bytes());
         hash.update([0]);
-        let mut file = File::open(folder(spool).join(name))?;
+        let mut file = File::open(spool::report(spool).join(name))?;
         loop {
             match file.read(&mut buffer)? {
                 0 => break,
@@ -241,11 +199,11 @@ pub(super) async fn conclude(
         Ok(ending) => (ending.reason, record.message(job, ending.reason), ending.published),
         Err(error) => (error.reason(), error.to_string(), false),
     };
-    let staged = matches!(&end, Ok(Ending { staged: Some(_), .. }));
+    let staged = matches!(&end, Ok(Ending { staged: true, .. }));
     if !published {
         let prepared = if staged { Ok(()) } else { prepare(job, ports, spool, &mut record, reason, &message) };
         let done = match prepared {
-            Ok(()) => archive::publish(job, ports, spool).await,
+            Ok(()) => publish(job, ports, spool).await,
             Err(error) => Err(error.to_string()),
         };
         if let Err(why) = done {
@@ -267,4 +225,10 @@ fn prepare(
 ) -> io::Result<()> {
     record.reports = ports.reports.locate(&job.sync.sync, &job.run, &names(spool)?);
     write_json(spool, &record.report(job, reason, message.to_owned()))
+}
+
+/// Publishes the staged report of this run.
+pub(super) async fn publish(job: &Job, ports: &Ports, spool: &Path) -> Result<(), String> {
+    let staged = spool::report(spool);
+    ports.reports.publish(&job.sync.sync, &job.run, &staged).await.map(drop).map_err(|error| error.to_string())
 }

@@ -1,6 +1,6 @@
 //! One run, step by step.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use super::{
     apply::{Applied, apply},
@@ -8,10 +8,9 @@ use super::{
     compare::{Compared, compare},
     fetch::fetch,
     look::look,
-    outcome::{Ended, Record, RunError},
+    outcome::{Ended, Ending, Record, RunError},
     read::{FileRows, read},
-    report::{self, Staged},
-    settle,
+    report, settle,
 };
 use crate::{
     api::Mode,
@@ -22,21 +21,9 @@ use crate::{
         progress::{Progress, Step},
         reason::Reason,
     },
-    ports::{ReportStore, Source, StoreError, UserStore, Watch},
+    ports::{Ports, StoreError},
     sync::{guard::judge, layout::layout},
 };
-
-/// What a run touches the world through.
-pub struct Ports {
-    /// Where files come from.
-    pub source: Arc<dyn Source>,
-    /// Where users are.
-    pub store: Arc<dyn UserStore>,
-    /// Where reports are kept.
-    pub reports: Arc<dyn ReportStore>,
-    /// Who is told how far the run is.
-    pub watch: Arc<dyn Watch>,
-}
 
 /// How often a run compares again because others edited the same users meanwhile.
 const TRIES: u32 = 3;
@@ -93,19 +80,6 @@ async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> R
         job.sync.target.table
     ))
     .into())
-}
-
-/// How the steps ended: the reason, and whether its reports are published already.
-pub(super) struct Ending {
-    pub reason: Reason,
-    pub staged: Option<Staged>,
-    pub published: bool,
-}
-
-impl Ending {
-    fn because(reason: Reason) -> Self {
-        Self { reason, staged: None, published: false }
-    }
 }
 
 /// Registers what the sync writes. A simulation only looks whether it could.
@@ -174,8 +148,8 @@ fn planned(
     record: &mut Record,
 ) -> Result<Ending, RunError> {
     let reason = if record.guard.held { Reason::Held } else { record.completed() };
-    let staged = report::stage(job, ports, spool, layout, &mut file, &compared, reason, record)?;
-    Ok(Ending { reason, staged: Some(staged), published: false })
+    report::stage(job, ports, spool, layout, &mut file, &compared, reason, record)?;
+    Ok(Ending { reason, staged: true, published: false })
 }
 
 enum Written {
@@ -199,8 +173,8 @@ async fn write(
     let Applied { transaction, compared } = apply(job, ports, fence, layout, file, compared).await?; // effect
     if hold(job, approval, &compared, record) {
         transaction.rollback().await?;
-        let staged = report::stage(job, ports, spool, layout, file, &compared, Reason::Held, record)?;
-        return Ok(Written::Held(Ending { staged: Some(staged), ..Ending::because(Reason::Held) }));
+        report::stage(job, ports, spool, layout, file, &compared, Reason::Held, record)?;
+        return Ok(Written::Held(Ending { staged: true, ..Ending::because(Reason::Held) }));
     }
     let reason = record.completed();
     let staged = report::stage(job, ports, spool, layout, file, &compared, reason, record)?; // effect: durable

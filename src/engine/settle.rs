@@ -5,8 +5,7 @@ use std::path::Path;
 use super::{
     archive::{close, put_away},
     outcome::{Record, RunError},
-    report::folder,
-    run::Ports,
+    spool,
 };
 use crate::{
     api::Mode,
@@ -15,6 +14,7 @@ use crate::{
         ledger::{LedgerRow, OpenStep},
         report::FileReport,
     },
+    ports::Ports,
 };
 
 /// Whether an earlier attempt has committed this very run; then what it left open is finished.
@@ -73,7 +73,7 @@ async fn open_steps(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow, rec
 /// Publishes what a crashed run staged. A spool folder that is gone (another machine, a cleaned disk) can't be brought
 /// back: the ledger row keeps the counts.
 async fn republish(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow) -> Result<(), String> {
-    let staged = folder(spool);
+    let staged = spool::report(spool);
     if !staged.exists() {
         tracing::warn!(run = row.run, "the staged report is gone; the ledger keeps the counts");
         return Ok(());

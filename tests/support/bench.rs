@@ -13,13 +13,13 @@ use sqlx::{AssertSqlSafe, Row, postgres::PgPool, sqlite::SqlitePool};
 use usersync::{
     api::{Mode, UserSync},
     control::job::{Secrets, sync_job},
-    engine::{Ended, Ports, run},
+    engine::{Ended, run},
     model::{
         job::{Approval, Job, SyncJob},
         progress::Progress,
         secret::Secret,
     },
-    ports::Watch,
+    ports::{Ports, Watch},
     reports::folder::Folder,
     source, store,
 };

@@ -2,7 +2,11 @@
 
 use std::{fs::File, io};
 
-use super::{DecodeError, lines::Lines, record::split};
+use super::{
+    DecodeError,
+    cells::{disarm, split},
+    lines::{Line, Lines},
+};
 use crate::model::job::CsvOptions;
 
 /// The first record of a file.
@@ -70,7 +74,7 @@ pub(super) fn read(
 }
 
 /// The next line that isn't blank.
-fn next_line(lines: &mut Lines, text: &mut Vec<u8>) -> io::Result<Option<super::lines::Line>> {
+fn next_line(lines: &mut Lines, text: &mut Vec<u8>) -> io::Result<Option<Line>> {
     loop {
         text.clear();
         match lines.next(text)? {
@@ -136,7 +140,7 @@ fn named(cells: Vec<Vec<u8>>, delimiter: u8) -> Result<Vec<String>, DecodeError>
     }
     let correction = names.iter().any(|name| name.eq_ignore_ascii_case("usersync_reason_code"));
     if correction {
-        names.iter_mut().for_each(super::record::disarm);
+        names.iter_mut().for_each(disarm);
     }
     for (at, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
         if let Some(before) = names[..at].iter().position(|other| other == name) {

@@ -1,6 +1,7 @@
 //! Decode: bytes become a header and rows. A bad row is a reject with its line and never stops its neighbours; a file
 //! that is no CSV at all is an error.
 
+mod cells;
 mod encoding;
 mod header;
 mod lines;

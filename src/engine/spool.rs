@@ -1,0 +1,22 @@
+//! The spool folder of a run: what lies where.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+/// The file as it was fetched.
+pub(super) fn input(spool: &Path) -> PathBuf {
+    spool.join("input")
+}
+
+/// The folder in which the report is staged until it is published.
+pub(super) fn report(spool: &Path) -> PathBuf {
+    spool.join("report")
+}
+
+/// An empty file without a name: gone when it is closed, also when the process is killed.
+pub(super) fn scratch(spool: &Path) -> io::Result<File> {
+    tempfile::tempfile_in(spool)
+}
