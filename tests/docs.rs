@@ -1,0 +1,180 @@
+//! The pages tell the truth: generated parts are up to date, each YAML block is a valid manifest, each console block prints
+//! what it shows, links lead somewhere.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+#[path = "docs/blocks.rs"]
+mod blocks;
+#[path = "docs/generated.rs"]
+mod generated;
+use blocks::{Block, blocks, commands, matches, pages};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn generated_pages_are_up_to_date() {
+    for (name, part) in generated::parts() {
+        let path = root().join(name);
+        let page = fs::read_to_string(&path).unwrap();
+        let (head, rest) = page.split_once(generated::BEGIN).unwrap_or_else(|| panic!("{name} has no generated part"));
+        let (found, tail) = rest.split_once(generated::END).unwrap_or_else(|| panic!("{name}: no end of its part"));
+        let part = format!("\n{}\n\n", part.trim());
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&path, format!("{head}{}{part}{}{tail}", generated::BEGIN, generated::END)).unwrap();
+        } else {
+            assert!(found == part, "{name} is not what the code says: UPDATE=1 cargo test --test docs, and commit");
+        }
+    }
+}
+
+#[test]
+fn each_block_is_of_a_kind_that_is_checked() {
+    for block in pages().iter().flat_map(|page| blocks(page)) {
+        assert!(
+            ["yaml", "console", "sql", "csv", "json", "sh"].contains(&block.language.as_str()),
+            "{}: nothing checks a block of the kind {:?}",
+            block.place,
+            block.language
+        );
+    }
+}
+
+#[test]
+fn each_yaml_block_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    for block in of_kind("yaml") {
+        let path = folder.path().join("manifest.yaml");
+        fs::write(&path, whole_manifest(&block.text)).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_usersync")).args(["check", "-f"]).arg(&path).output().unwrap();
+        let all = lines(&output).join("\n");
+        assert!(output.status.success(), "{}: {all}\n\n{}", block.place, whole_manifest(&block.text));
+    }
+}
+
+/// A block without `apiVersion` shows parts of a spec; what it doesn't show is filled in. A Secret alone gets a sync beside it.
+fn whole_manifest(block: &str) -> String {
+    let mut base: serde_json::Value = serde_json::json!({
+        "apiVersion": "usersync.dev/v1alpha1",
+        "kind": "UserSync",
+        "metadata": {"name": "page"},
+        "spec": {
+            "source": {"directory": {"path": "inbox"}, "files": "people_*.csv"},
+            "mapping": {"userId": {"column": "employee_id"}, "properties": [{"property": "email"}]},
+            "target": {},
+        },
+    });
+    if block.contains("kind: UserSync") {
+        return block.to_owned();
+    }
+    if block.contains("apiVersion:") {
+        return format!("{block}\n---\n{base}");
+    }
+    let part: serde_json::Value = serde_yaml::from_str(block).expect("YAML");
+    for (name, value) in part.as_object().expect("fields of a spec") {
+        base["spec"][name] = value.clone();
+    }
+    base.to_string()
+}
+
+/// The commands of a page run one after the other in one copy of `examples/`, as somebody would who reads it.
+#[test]
+fn each_console_block_prints_what_it_shows() {
+    for page in pages() {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&root().join("examples"), &folder.path().join("examples"));
+        let mut code = 0;
+        for block in blocks(&page).iter().filter(|block| block.language == "console") {
+            for (command, shown) in commands(block) {
+                let output = shell(&command, code, folder.path());
+                let printed = lines(&output);
+                assert!(
+                    matches(&shown, &printed),
+                    "{}: $ {command}\nshows:\n{}\n\nbut prints:\n{}\n",
+                    block.place,
+                    shown.join("\n"),
+                    printed.join("\n")
+                );
+                code = output.status.code().unwrap();
+            }
+        }
+    }
+}
+
+/// `usersync` and `cargo run --release --` are the binary under test; both outputs count; `$?` is of the command before.
+fn shell(command: &str, code: i32, folder: &Path) -> Output {
+    let command = command.replace("cargo run --release -- ", "usersync ");
+    let binaries = Path::new(env!("CARGO_BIN_EXE_usersync")).parent().unwrap();
+    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
+    Command::new("sh")
+        .args(["-c", &format!("exec 2>&1; (exit {code}); {command}")])
+        .current_dir(folder)
+        .env("PATH", path)
+        .env("COLUMNS", "100")
+        .output()
+        .unwrap()
+}
+
+/// Lines of standard output and standard error, blank ones at both ends left out.
+fn lines(output: &Output) -> Vec<String> {
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    text.trim_matches('\n').lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn each_command_of_a_shell_block_exists() {
+    for block in of_kind("sh") {
+        for line in block.text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+            let program = line.split_whitespace().next().unwrap();
+            let found = match program.contains('/') {
+                true => root().join(program).is_file(),
+                false => ["apt-get", "git", "cargo", "curl", "ssh-keyscan", "usersync"].contains(&program),
+            };
+            assert!(found, "{}: there is no {program}", block.place);
+        }
+        let checked = Command::new("bash").args(["-n", "-c", &block.text]).status().unwrap();
+        assert!(checked.success(), "{}: not a shell's language", block.place);
+    }
+}
+
+#[test]
+fn each_link_leads_somewhere() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for target in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            if !target.starts_with("http") && !target.starts_with('#') {
+                let path: PathBuf = page.parent().unwrap().join(target.split('#').next().unwrap());
+                assert!(path.exists(), "{}: no {target}", page.display());
+            }
+        }
+    }
+}
+
+fn of_kind(language: &str) -> Vec<Block> {
+    let all: Vec<Block> = pages().iter().flat_map(|page| blocks(page)).collect();
+    let found: Vec<Block> = all.into_iter().filter(|block| block.language == language).collect();
+    assert!(!found.is_empty(), "no {language} block");
+    found
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        if name == ".usersync" {
+            continue;
+        }
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to.join(name));
+        } else {
+            fs::copy(entry.path(), to.join(name)).unwrap();
+        }
+    }
+}

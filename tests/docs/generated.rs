@@ -1,0 +1,107 @@
+//! The parts of the pages that are written from the code: the reference of fields and the tables of reasons.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use usersync::{
+    api::crds,
+    model::{
+        reason::{Reason, Verdict},
+        reject::RejectCode,
+    },
+};
+
+/// What stands around a generated part.
+pub const BEGIN: &str = "<!-- written from the code: UPDATE=1 cargo test --test docs -->\n";
+/// Where it ends.
+pub const END: &str = "<!-- until here -->\n";
+
+/// Each generated part with its page.
+pub fn parts() -> Vec<(&'static str, String)> {
+    vec![("docs/manifest.md", manifest()), ("docs/reasons.md", reasons())]
+}
+
+fn reasons() -> String {
+    let mut text = String::from("## How a run ends\n\n| reason | exit code | meaning |\n|---|---|---|\n");
+    for reason in Reason::ALL {
+        let code = match reason.verdict() {
+            Verdict::Completed => 0,
+            Verdict::Failed => 1,
+            Verdict::Held => 3,
+            Verdict::Rejects => 4,
+        };
+        writeln!(text, "| `{reason}` | {code} | {} |", reason.meaning()).unwrap();
+    }
+    text.push_str("\n## Why a row was rejected\n\n| code | meaning | the user id can be trusted |\n|---|---|---|\n");
+    for code in RejectCode::ALL {
+        let trusted = if code.key_unreadable() { "no" } else { "yes" };
+        writeln!(text, "| `{code}` | {} | {trusted} |", code.meaning()).unwrap();
+    }
+    text
+}
+
+fn manifest() -> String {
+    let crd = crds().into_iter().find(|crd| crd.spec.names.kind == "UserSync").unwrap();
+    let schema = serde_json::to_value(&crd.spec.versions[0].schema).unwrap();
+    let mut text = String::new();
+    object("spec", &schema["openAPIV3Schema"]["properties"]["spec"], &mut text);
+    text
+}
+
+/// A table of the object's fields, then one for each object among them.
+fn object(path: &str, schema: &Value, text: &mut String) {
+    writeln!(text, "### `{path}`\n").unwrap();
+    if let Some(description) = schema["description"].as_str() {
+        writeln!(text, "{}\n", cell(description)).unwrap();
+    }
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    text.push_str("| field | type | meaning |\n|---|---|---|\n");
+    let mut below = Vec::new();
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let needed = if required.contains(&name.as_str()) { ", **required**" } else { "" };
+        let description = field["description"].as_str().unwrap_or_default();
+        writeln!(text, "| `{name}` | {}{needed} | {} |", kind(field), cell(description)).unwrap();
+        let deeper = if field["type"] == "array" { &field["items"] } else { field };
+        if deeper["properties"].as_object().is_some_and(|fields| !fields.is_empty()) {
+            let brackets = if field["type"] == "array" { "[]" } else { "" };
+            below.push((format!("{path}.{name}{brackets}"), deeper));
+        }
+    }
+    text.push('\n');
+    let mut rules: Vec<&str> = schema["x-kubernetes-validations"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|rule| rule["message"].as_str())
+        .collect();
+    rules.dedup();
+    if !rules.is_empty() {
+        text.push_str("Refused otherwise:\n\n");
+        rules.iter().for_each(|rule| writeln!(text, "- {}", rule.replace('\n', " ")).unwrap());
+        text.push('\n');
+    }
+    below.iter().for_each(|(path, schema)| object(path, schema, text));
+}
+
+fn kind(schema: &Value) -> String {
+    if schema["x-kubernetes-int-or-string"] == true {
+        return "number or text".to_owned();
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        let values: Vec<_> = values.iter().filter_map(Value::as_str).map(|value| format!("`{value}`")).collect();
+        return values.join(", ");
+    }
+    match schema["type"].as_str() {
+        Some("string") => "text".to_owned(),
+        Some("integer") => "number".to_owned(),
+        Some("boolean") => "`true` or `false`".to_owned(),
+        Some("array") => format!("list of {}", kind(&schema["items"])),
+        Some("object") if schema["additionalProperties"].is_object() => "names and values".to_owned(),
+        Some("object") => "object".to_owned(),
+        _ => "text or list".to_owned(),
+    }
+}
+
+fn cell(text: &str) -> String {
+    text.replace('\n', " ").replace('|', "\\|")
+}
