@@ -15,7 +15,4 @@ create table users (
     unique (org, email)
 );
 
--- The rights that UserSync needs, for the role in the Secret users-db. It keeps its ledger in a schema of its own beside the
--- users; docs/safety.md says what is in it.
---
---   grant select, insert, update, delete on users to usersync;
+-- docs/safety.md says which rights UserSync needs on it, and which tables it adds beside it.

@@ -1,0 +1,244 @@
+//! Every example is valid and does what its comments say.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, SystemTime},
+};
+
+use sqlx::{Connection, Row, SqliteConnection};
+use tempfile::TempDir;
+
+mod support;
+use support::{
+    postgres::{self, Server},
+    sshd::{Sshd, current_user},
+};
+
+/// What a command printed, both outputs, and its exit code.
+struct Printed {
+    text: String,
+    code: i32,
+}
+
+impl Printed {
+    /// Asserts an exit code and texts that must be there.
+    fn has(&self, code: i32, texts: &[&str]) {
+        assert_eq!(self.code, code, "{}", self.text);
+        for text in texts {
+            assert!(self.text.contains(text), "{text:?} is not in\n{}", self.text);
+        }
+    }
+}
+
+fn usersync(folder: &Path, arguments: &[&str]) -> Printed {
+    let output = Command::new(env!("CARGO_BIN_EXE_usersync")).args(arguments).current_dir(folder).output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Printed { text, code: output.status.code().unwrap() }
+}
+
+/// A copy of one example, its files an hour old, so that none seems to be uploaded still.
+fn example(name: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&examples().join(name), folder.path());
+    folder
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_name() == ".usersync" {
+            continue;
+        }
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            write(&to, &fs::read(entry.path()).unwrap(), 60);
+        }
+    }
+}
+
+/// Writes a file as if it had been written that many minutes ago.
+fn write(path: &Path, content: &[u8], minutes_ago: u64) {
+    fs::write(path, content).unwrap();
+    let time = SystemTime::now() - Duration::from_secs(60 * minutes_ago);
+    File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+async fn rows(database: &Path, query: &'static str) -> Vec<String> {
+    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", database.display())).await.unwrap();
+    let rows = sqlx::query(query).fetch_all(&mut connection).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>(0)).collect()
+}
+
+#[test]
+fn each_example_is_valid() {
+    let mut checked = 0;
+    for folder in fs::read_dir(examples()).unwrap() {
+        let folder = folder.unwrap().path();
+        usersync(&folder, &["check", "-f", "."]).has(0, &[": valid"]);
+        checked += 1;
+    }
+    assert!(checked >= 5);
+}
+
+#[tokio::test]
+async fn quickstart_imports_once_and_then_finds_nothing_to_do() {
+    let folder = example("quickstart");
+    let database = folder.path().join(".usersync/users.db");
+
+    usersync(folder.path(), &["run", "-f", ".", "--simulate"]).has(0, &["quickstart simulation: would add 12"]);
+    assert!(!database.exists(), "a simulation makes no database");
+
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["quickstart: 12 added"]);
+    let people = rows(&database, "select display_name || ', ' || locale from users order by employee_id").await;
+    assert_eq!(people.len(), 12);
+    assert_eq!(people[1], "Zoë Lefèvre, fr");
+    assert_eq!(people[7], "Siobhán O'Brien, en", "the default language");
+
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["quickstart: nothing changed, 12 unchanged"]);
+    assert!(folder.path().join("inbox/userdata_2026-11-22.csv").exists(), "the file is kept");
+}
+
+#[tokio::test]
+async fn mirror_holds_a_removal_and_sets_back_who_returns() {
+    let folder = example("mirror");
+    let database = folder.path().join(".usersync/users.db");
+    let active = "select badge || ' ' || active from users where badge in ('007', '031') order by badge";
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["staff: 6 added"]);
+
+    let all = fs::read_to_string(folder.path().join("inbox/staff_2026-11.csv")).unwrap();
+    let without: String = all.lines().filter(|line| !line.starts_with("031")).map(|line| format!("{line}\n")).collect();
+    write(&folder.path().join("inbox/staff_2026-12.csv"), without.as_bytes(), 30);
+    let held = usersync(folder.path(), &["run", "-f", "."]);
+    held.has(3, &["staff HELD", "safeguards.maxRemovals", "--approve "]);
+
+    let sha256 = held.text.split("--approve ").nth(1).unwrap().split_whitespace().next().unwrap();
+    usersync(folder.path(), &["run", "-f", ".", "--approve", sha256]).has(0, &["staff: 1 removed"]);
+    assert_eq!(rows(&database, active).await, ["007 true", "031 false"]);
+
+    write(&folder.path().join("inbox/staff_2027-01.csv"), all.as_bytes(), 10);
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["staff: 1 updated"]);
+    assert_eq!(rows(&database, active).await, ["007 true", "031 true"]);
+}
+
+#[tokio::test]
+async fn delete_list_removes_whom_it_names() {
+    let folder = example("delete-list");
+    let database = folder.path().join("people.db");
+    let schema = fs::read_to_string(folder.path().join("schema.sql")).unwrap();
+    let mut connection = SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", database.display())).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(schema)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    usersync(folder.path(), &["run", "-f", ".", "--simulate"]).has(0, &["leavers simulation: would remove 1"]);
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["leavers: 1 removed"]);
+    assert_eq!(rows(&database, "select name from people order by id").await, ["Grete Öhler", "Inês Gonçalves"]);
+}
+
+#[tokio::test]
+async fn school_reads_an_old_encoding_and_filters() {
+    let folder = example("school");
+    usersync(folder.path(), &["preview", "-f", "."]).has(0, &["windows-1252", "left out by the filter"]);
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["pupils: 4 added"]);
+    let pupils = "select family_name || ', ' || coalesce(class, 'none') || ', ' || born_on || ', ' || login from pupils \
+                  order by pupil_number";
+    assert_eq!(
+        rows(&folder.path().join(".usersync/users.db"), pupils).await,
+        [
+            "Bräuer, 7a, 2014-03-14, pupil20261",
+            "Çelik, 7a, 2013-11-02, pupil20262",
+            "Groß, 9c, 2011-06-30, pupil20263",
+            "Lindström, none, 2015-01-21, pupil20265"
+        ]
+    );
+}
+
+/// The statements that `docs/safety.md` shows, block by block.
+fn documented_rights() -> Vec<String> {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/safety.md")).unwrap();
+    page.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// The example with a real server and database in the place of those that it names, as a role with the documented rights alone.
+#[test]
+fn sftp_postgres_imports_from_a_server_into_a_database() {
+    let folder = example("sftp-postgres");
+    let server = Sshd::start("");
+    let admin = Server::shared().create_database();
+    let rights = documented_rights();
+    postgres::sql(&admin, &fs::read_to_string(folder.path().join("schema.sql")).unwrap());
+    postgres::sql(&admin, &rights[0]);
+    postgres::sql(&admin, "alter role usersync password 'change me'");
+    postgres::sql(
+        &admin,
+        "insert into users (org, employee_id, email, display_name, password_hash) values \
+         ('acme', 'E1', 'old@example.com', 'Ann Old', 'hash'), ('other', 'E2', 'bo@example.com', 'Bo Other', 'hash')",
+    );
+    for part in documents(folder.path(), &server, &Server::shared().url_for(&admin, "usersync", "change me")) {
+        fs::write(folder.path().join(part.0), part.1).unwrap();
+    }
+
+    let header = "employee_id;Type;E-mail;First;Last;Department;Start;Language;Band\n";
+    let first = format!(
+        "{header}E1;employee;ann@example.com;Ann;Müller;IT;01.03.2020;;B2\n\
+         E2;employee;bo@example.com;Bo;Åkesson;IT;15.12.2024;sv;B1\nX9;contractor;;;;;;;\n"
+    );
+    write(&server.outbox().join("userdata_1.csv"), first.as_bytes(), 60);
+    usersync(folder.path(), &["check", "-f", "."]).has(0, &["hr: valid"]);
+    usersync(folder.path(), &["run", "-f", ".", "--simulate"]).has(3, &["hr HELD simulation", "maxUpdated"]);
+    assert!(server.outbox().join("userdata_1.csv").exists());
+    // One of one active user would be updated: more than the 30 % that the example allows.
+    postgres::sql(
+        &admin,
+        "insert into users (org, employee_id, email) select 'acme', 'T' || n, 't' || n || '@example.com' \
+         from generate_series(1, 9) n",
+    );
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["hr: 1 added, 1 updated", "filtered  1", "••• → •••"]);
+    assert!(server.outbox().join("bak/userdata_1.csv").exists());
+    let table = "select org, employee_id, email, display_name, starts_on, locale, salary_band, password_hash \
+                 from users where employee_id in ('E1', 'E2') order by org, employee_id";
+    let imported = "acme|E1|ann@example.com|Ann Müller|2020-03-01|en|B2|hash\n\
+                    acme|E2|bo@example.com|Bo Åkesson|2024-12-15|sv|B1|\n\
+                    other|E2|bo@example.com|Bo Other||en||hash";
+    assert_eq!(postgres::sql(&admin, table), imported);
+
+    postgres::sql(&admin, &rights[1]);
+    write(&server.outbox().join("userdata_2.csv"), first.replace("Åkesson", "Ek").as_bytes(), 30);
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["hr: 1 updated", "Bo Åkesson → Bo Ek"]);
+    assert_eq!(postgres::sql(&admin, table), imported.replace("Åkesson", "Ek"));
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["hr: "]);
+}
+
+/// The example's files with its placeholders replaced.
+fn documents(folder: &Path, server: &Sshd, url: &str) -> [(&'static str, String); 2] {
+    let text = fs::read_to_string(folder.join("usersync.yaml")).unwrap();
+    let sync = text.split("\n---").next().unwrap();
+    let key = sync.lines().find(|line| line.trim().starts_with("- ssh-ed25519")).expect("a host key");
+    let replaced = [
+        ("host: files.example.com", "host: 127.0.0.1".to_owned()),
+        ("port: 22", format!("port: {}", server.port)),
+        (key.trim().trim_start_matches("- "), server.host_key("ed25519")),
+        ("path: /outbox", format!("path: {}\n    stableFor: 1s", server.outbox().display())),
+    ];
+    let sync = replaced.iter().fold(sync.to_owned(), |text, (old, new)| {
+        assert_eq!(text.matches(old).count(), 1, "{old}");
+        text.replace(old, new)
+    });
+    let user = current_user();
+    let key = server.new_key(&user, &["-t", "ed25519"], "");
+    let secret = |name: &str, values: serde_json::Value| serde_json::json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values});
+    let secrets = [
+        secret("hr-sftp", serde_json::json!({"username": user, "privateKey": key.expose()})),
+        secret("users-db", serde_json::json!({"url": url})),
+    ];
+    [("usersync.yaml", sync), ("secrets.yaml", format!("{}\n---\n{}\n", secrets[0], secrets[1]))]
+}
