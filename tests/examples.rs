@@ -112,7 +112,8 @@ async fn quickstart_imports_once_and_then_finds_nothing_to_do() {
 async fn mirror_holds_a_removal_and_sets_back_who_returns() {
     let folder = example("mirror");
     let database = folder.path().join(".usersync/users.db");
-    let active = "select badge || ' ' || active from users where badge in ('007', '031') order by badge";
+    let active =
+        "select badge || ' ' || coalesce(active, 'never left') from users where badge in ('007', '031') order by badge";
     usersync(folder.path(), &["run", "-f", "."]).has(0, &["staff: 6 added"]);
 
     let all = fs::read_to_string(folder.path().join("inbox/staff_2026-11.csv")).unwrap();
@@ -123,11 +124,11 @@ async fn mirror_holds_a_removal_and_sets_back_who_returns() {
 
     let sha256 = held.text.split("--approve ").nth(1).unwrap().split_whitespace().next().unwrap();
     usersync(folder.path(), &["run", "-f", ".", "--approve", sha256]).has(0, &["staff: 1 removed"]);
-    assert_eq!(rows(&database, active).await, ["007 true", "031 false"]);
+    assert_eq!(rows(&database, active).await, ["007 never left", "031 false"]);
 
     write(&folder.path().join("inbox/staff_2027-01.csv"), all.as_bytes(), 10);
     usersync(folder.path(), &["run", "-f", "."]).has(0, &["staff: 1 updated"]);
-    assert_eq!(rows(&database, active).await, ["007 true", "031 true"]);
+    assert_eq!(rows(&database, active).await, ["007 never left", "031 true"]);
 }
 
 #[tokio::test]
@@ -194,7 +195,7 @@ fn sftp_postgres_imports_from_a_server_into_a_database() {
     );
     write(&server.outbox().join("userdata_1.csv"), first.as_bytes(), 60);
     usersync(folder.path(), &["check", "-f", "."]).has(0, &["hr: valid"]);
-    usersync(folder.path(), &["run", "-f", ".", "--simulate"]).has(3, &["hr HELD simulation", "maxUpdated"]);
+    usersync(folder.path(), &["run", "-f", ".", "--simulate"]).has(3, &["hr simulation HELD", "maxUpdated"]);
     assert!(server.outbox().join("userdata_1.csv").exists());
     // One of one active user would be updated: more than the 30 % that the example allows.
     postgres::sql(
@@ -202,7 +203,7 @@ fn sftp_postgres_imports_from_a_server_into_a_database() {
         "insert into users (org, employee_id, email) select 'acme', 'T' || n, 't' || n || '@example.com' \
          from generate_series(1, 9) n",
     );
-    usersync(folder.path(), &["run", "-f", "."]).has(0, &["hr: 1 added, 1 updated", "filtered  1", "••• → •••"]);
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["hr: 1 added, 1 updated", "filtered   1", "(empty) → •••"]);
     assert!(server.outbox().join("bak/userdata_1.csv").exists());
     let table = "select org, employee_id, email, display_name, starts_on, locale, salary_band, password_hash \
                  from users where employee_id in ('E1', 'E2') order by org, employee_id";

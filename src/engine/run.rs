@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use jiff::SignedDuration;
+
 use super::{
     apply::{Applied, apply},
     archive,
@@ -116,7 +118,8 @@ async fn approved(job: &Job, ports: &Ports, sha256: &str) -> Result<Option<Appro
         )));
     }
     if let (Some(held), Some(last)) = (approval.held, ports.store.last(&job.sync.sync).await?)
-        && last.committed > held
+        // A held run is kept with whole seconds, as Kubernetes writes times: within its second, the import was before.
+        && last.committed.duration_since(held) >= SignedDuration::from_secs(1)
     {
         return Err(RunError::Outdated(format!(
             "the approval is void: run {} has imported {} since. Look at a simulation and approve that",
