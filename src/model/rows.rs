@@ -25,7 +25,7 @@ impl Rows {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        if self.width == 0 { 0 } else { self.ends.len() / self.width }
+        self.ends.len().checked_div(self.width).unwrap_or(0)
     }
 
     /// Whether there is no row.
