@@ -2,55 +2,63 @@
 
 use memchr::memchr;
 
+/// A longer cell is refused; in quotes, it is a broken quote.
+pub(super) const LONGEST_CELL: usize = 1 << 20;
 /// Characters before which the rejects file puts a `'`.
 const ARMED: [char; 7] = ['=', '+', '-', '@', '\'', '\t', '\r'];
 
 /// Why a text is no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Broken {
-    /// A quoted cell is open at the end: more lines may close it.
-    Open,
-    /// There is text behind a closing quote.
+    /// A quoted cell, which begins there, is open at the end: more lines may close it.
+    Open(usize),
+    /// There is text behind a closing quote, or so much within that one is likely to be missing.
     Behind,
 }
 
-/// Splits a record into cells (RFC 4180). A quote within an unquoted cell is a character like any other.
+/// Splits a record into cells (RFC 4180). A quote within an unquoted cell is a character like any other; blanks behind a
+/// closing quote mean nothing.
 pub(super) fn split(text: &[u8], delimiter: u8, cell: &mut impl FnMut(&[u8])) -> Result<(), Broken> {
-    let mut rest = text;
+    let mut at = 0;
     loop {
+        let rest = &text[at..];
         let end = match rest.first() {
-            Some(b'"') => quoted(rest, delimiter, cell)?,
+            Some(b'"') => quoted(rest, delimiter, cell)?.ok_or(Broken::Open(at))?,
             _ => {
                 let end = memchr(delimiter, rest).unwrap_or(rest.len());
                 cell(&rest[..end]);
                 end
             }
         };
-        match rest.get(end) {
-            None => return Ok(()),
-            Some(_) => rest = &rest[end + 1..],
+        at += end + 1;
+        if at > text.len() {
+            return Ok(());
         }
     }
 }
 
-/// A quoted cell; says where it ends.
-fn quoted(text: &[u8], delimiter: u8, cell: &mut impl FnMut(&[u8])) -> Result<usize, Broken> {
+/// A quoted cell; says where it ends, or None if it is open at the end of the text.
+fn quoted(text: &[u8], delimiter: u8, cell: &mut impl FnMut(&[u8])) -> Result<Option<usize>, Broken> {
     let mut content = Vec::new();
     let mut at = 1;
     loop {
-        let quote = at + memchr(b'"', &text[at..]).ok_or(Broken::Open)?;
+        let Some(quote) = memchr(b'"', &text[at..]).map(|found| at + found) else { return Ok(None) };
         content.extend_from_slice(&text[at..quote]);
-        match text.get(quote + 1) {
-            Some(b'"') => {
-                content.push(b'"');
-                at = quote + 2;
-            }
-            Some(byte) if *byte != delimiter => return Err(Broken::Behind),
-            _ => {
-                cell(&content);
-                return Ok(quote + 1);
-            }
+        if content.len() > LONGEST_CELL {
+            return Err(Broken::Behind);
         }
+        if text.get(quote + 1) == Some(&b'"') {
+            content.push(b'"');
+            at = quote + 2;
+            continue;
+        }
+        let blank = |byte: &&u8| matches!(byte, b' ' | b'\t') && **byte != delimiter;
+        let end = quote + 1 + text[quote + 1..].iter().take_while(blank).count();
+        if text.get(end).is_some_and(|byte| *byte != delimiter) {
+            return Err(Broken::Behind);
+        }
+        cell(&content);
+        return Ok(Some(end));
     }
 }
 

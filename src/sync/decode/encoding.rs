@@ -23,7 +23,7 @@ pub(super) fn find(sample: &[u8], label: &str) -> Result<Found, DecodeError> {
     if let Some((encoding, bom)) = Encoding::for_bom(sample) {
         return Ok(Found { encoding, bom });
     }
-    let encoding = Encoding::for_label(label.as_bytes())
+    let encoding = Encoding::for_label_no_replacement(label.as_bytes())
         .ok_or_else(|| DecodeError::Encoding(format!("`csv.encoding: {label}` is no known encoding")))?;
     let wide = encoding == UTF_16LE || encoding == UTF_16BE;
     if let (false, Some(likely)) = (wide, wide_without_bom(sample)) {

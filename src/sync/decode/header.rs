@@ -4,7 +4,7 @@ use std::{fs::File, io};
 
 use super::{
     DecodeError,
-    cells::{disarm, split},
+    cells::{Broken, disarm, split},
     lines::{Line, Lines},
 };
 use crate::model::job::CsvOptions;
@@ -24,6 +24,8 @@ pub struct Header {
 
 /// Delimiters that are looked for, the likelier first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// The longest header, in bytes.
+const LONGEST: usize = 1 << 20;
 /// How many rows behind the header say which delimiter it is.
 const LOOKED_AT: usize = 20;
 
@@ -39,7 +41,7 @@ pub(super) fn read(
     let mut line = next_line(&mut lines, &mut first)?;
     let mut said = options.delimiter;
     if let Some(delimiter) = sep(&first) {
-        said = Some(said.unwrap_or(delimiter));
+        said = Some(delimiter);
         line = next_line(&mut lines, &mut first)?;
     }
     let (Some(mut number), mut begins) = (line.map(|line| line.number), line.map_or(start, |line| line.offset)) else {
@@ -52,20 +54,27 @@ pub(super) fn read(
         None => likely(text, begins, number)?,
     };
     // A header cell may have a line break in quotes.
-    let mut names;
+    let (mut names, mut last) = (Vec::new(), line);
     loop {
-        names = Vec::new();
+        names.clear();
         let whole = split(&first, delimiter, &mut |cell| names.push(cell.to_vec()));
-        if whole.is_ok() || first.len() > (1 << 20) {
-            break;
+        let cut = last.is_none_or(|line| line.cut) || first.len() > LONGEST;
+        match whole {
+            Ok(()) if !cut => break,
+            Ok(()) => return Err(DecodeError::Header(format!("the header line is longer than {} MiB", LONGEST >> 20))),
+            Err(Broken::Open(_)) if !cut => {
+                first.extend_from_slice(last.map_or(b"".as_slice(), |line| line.end));
+                last = lines.next(&mut first)?;
+                number += 1;
+                if last.is_some() {
+                    continue;
+                }
+            }
+            Err(_) => {}
         }
-        first.push(b'\n');
-        if lines.next(&mut first)?.is_none() {
-            return Err(DecodeError::Header(
-                "a quote in the header line is never closed: correct the header".to_owned(),
-            ));
-        }
-        number += 1;
+        return Err(DecodeError::Header(
+            "a quote in the header is never closed, or text follows a closing quote: correct the header".to_owned(),
+        ));
     }
     begins = lines.offset();
     let names = named(names, delimiter)?;
@@ -84,9 +93,10 @@ fn next_line(lines: &mut Lines, text: &mut Vec<u8>) -> io::Result<Option<Line>> 
     }
 }
 
-/// `sep=;`: how spreadsheets write the delimiter down.
+/// `sep=;`, in quotes or not: how spreadsheets write the delimiter down.
 fn sep(line: &[u8]) -> Option<u8> {
-    match line {
+    let plain = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match plain {
         [s, e, p, b'=', delimiter] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => Some(*delimiter),
         _ => None,
     }

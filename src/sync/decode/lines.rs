@@ -20,6 +20,8 @@ pub(super) struct Line {
     pub number: u64,
     /// Whether it is longer than [`LONGEST`], and cut there.
     pub cut: bool,
+    /// Its line break; empty for a last line without one.
+    pub end: &'static [u8],
 }
 
 /// Reads lines that end in LF, CRLF, or CR.
@@ -37,8 +39,14 @@ impl Lines {
 
     /// Goes on at another line.
     pub fn seek(&mut self, offset: u64, number: u64) {
-        self.bytes.consume(self.bytes.buffer().len());
-        self.bytes.get_mut().offset = offset;
+        let ahead = offset.checked_sub(self.offset).filter(|ahead| *ahead <= self.bytes.buffer().len() as u64);
+        match ahead {
+            Some(ahead) => self.bytes.consume(ahead as usize),
+            None => {
+                self.bytes.consume(self.bytes.buffer().len());
+                self.bytes.get_mut().offset = offset;
+            }
+        }
         (self.offset, self.number) = (offset, number);
     }
 
@@ -49,7 +57,7 @@ impl Lines {
 
     /// Appends the next line to `text`, without its end. None: there is no more.
     pub fn next(&mut self, text: &mut Vec<u8>) -> io::Result<Option<Line>> {
-        let mut line = Line { offset: self.offset, number: self.number, cut: false };
+        let mut line = Line { offset: self.offset, number: self.number, cut: false, end: b"" };
         let before = text.len();
         loop {
             let bytes = self.bytes.fill_buf()?;
@@ -69,9 +77,14 @@ impl Lines {
             self.consume(used);
             if let Some(ended) = ended {
                 self.consume(1);
-                if ended == b'\r' && self.bytes.fill_buf()?.first() == Some(&b'\n') {
+                line.end = if ended == b'\n' {
+                    b"\n"
+                } else if self.bytes.fill_buf()?.first() == Some(&b'\n') {
                     self.consume(1);
-                }
+                    b"\r\n"
+                } else {
+                    b"\r"
+                };
                 break;
             }
         }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, io};
 use memchr::memchr;
 
 use super::{
-    cells::{Broken, disarm, split},
+    cells::{Broken, LONGEST_CELL, disarm, split},
     header::Header,
     lines::{Line, Lines},
 };
@@ -13,8 +13,9 @@ use crate::model::reject::{Reject, RejectCode};
 
 /// A quoted cell with more lines is a broken quote: what follows would be swallowed.
 const MOST_LINES: usize = 100;
-/// A longer cell is refused.
-const LONGEST_CELL: usize = 1 << 20;
+/// A record with line breaks that is longer is a broken quote.
+const LONGEST_RECORD: usize = 8 << 20;
+
 /// A row as it came. Kept between rows, so that its memory is used again.
 #[derive(Clone, Debug, Default)]
 pub struct RawRow {
@@ -107,60 +108,90 @@ impl Records {
             self.text.clear();
             match self.lines.next(&mut self.text)? {
                 None => return Ok(None),
-                Some(_) if self.text.trim_ascii().is_empty() => {}
+                Some(_) if self.is_blank() => {}
                 Some(line) => break line,
             }
         };
         (row.line, row.offset) = (first.number, first.offset);
-        let mut ends = vec![(first, self.text.len())];
-        loop {
-            let cut = ends.last().is_some_and(|(line, _)| line.cut);
-            if cut && ends.len() == 1 {
-                return Ok(Some(Err(self.too_long(row))));
-            }
-            let broken = self.split();
-            let full = ends.len() > MOST_LINES || self.text.len() > LONGEST_CELL || cut;
-            let more = match broken {
-                Ok(()) => return Ok(Some(self.judge(row))),
-                Err(Broken::Open) if !full => {
-                    self.text.push(b'\n');
-                    self.lines.next(&mut self.text)?
-                }
-                Err(_) => None,
-            };
-            match more {
-                Some(line) => ends.push((line, self.text.len())),
-                None => {
-                    self.tell_broken(&ends);
-                    let told = self.broken.pop_front();
-                    return Ok(told.map(|(line, text)| Err(broken_line(line, &text, row))));
-                }
-            }
+        self.cells.clear();
+        self.ends.clear();
+        let mut begin = 0;
+        match self.split(&mut begin) {
+            Ok(()) if first.cut => Ok(Some(Err(self.too_long(row)))),
+            Ok(()) => Ok(Some(self.judge(row))),
+            Err(broken) => self.lines_of_record(first, broken, begin, row),
         }
     }
 
-    fn split(&mut self) -> Result<(), Broken> {
+    /// A record whose first line has a quote still open, or broken.
+    fn lines_of_record(
+        &mut self,
+        first: Line,
+        mut broken: Broken,
+        mut begin: usize,
+        row: &mut RawRow,
+    ) -> io::Result<Option<Result<(), Reject>>> {
+        let mut lines = vec![(first, self.text.len())];
+        loop {
+            let last = lines.last().map_or(first, |(line, _)| *line);
+            let of_cell = lines.iter().filter(|(_, end)| *end >= begin).count();
+            let full =
+                of_cell >= MOST_LINES || self.text.len() - begin > LONGEST_CELL || self.text.len() > LONGEST_RECORD;
+            if matches!(broken, Broken::Open(_)) && !full && !last.cut {
+                self.text.extend_from_slice(last.end);
+                if let Some(line) = self.lines.next(&mut self.text)? {
+                    lines.push((line, self.text.len()));
+                    match self.split(&mut begin) {
+                        Ok(()) => return Ok(Some(self.judge(row))),
+                        Err(again) => broken = again,
+                    }
+                    continue;
+                }
+            }
+            self.tell_broken(&lines);
+            let told = self.broken.pop_front();
+            return Ok(told.map(|(line, text)| {
+                row.clear();
+                Err(broken_line(line, &text, row))
+            }));
+        }
+    }
+
+    /// A line without anything on it; one of delimiters alone is a row.
+    fn is_blank(&self) -> bool {
+        self.text.iter().all(|byte| matches!(byte, b' ' | b'\t') && *byte != self.delimiter)
+    }
+
+    /// Splits the text from `begin` on, where the cells known so far end; moves `begin` to the cell that is open.
+    fn split(&mut self, begin: &mut usize) -> Result<(), Broken> {
         let (cells, ends) = (&mut self.cells, &mut self.ends);
-        cells.clear();
-        ends.clear();
-        split(&self.text, self.delimiter, &mut |cell| {
+        let split = split(&self.text[*begin..], self.delimiter, &mut |cell| {
             cells.extend_from_slice(cell);
             ends.push(cells.len());
-        })
+        });
+        if let Err(Broken::Open(at)) = split {
+            *begin += at;
+        }
+        split
     }
 
     /// Each physical line of a broken record is told by itself.
-    fn tell_broken(&mut self, ends: &[(Line, usize)]) {
+    fn tell_broken(&mut self, lines: &[(Line, usize)]) {
         let mut start = 0;
-        for (line, end) in ends {
+        for (line, end) in lines {
             self.broken.push_back((*line, self.text[start..*end].to_vec()));
-            start = end + 1;
+            start = end + line.end.len();
         }
     }
 
+    /// The cells before the one that is too long are known.
     fn too_long(&mut self, row: &mut RawRow) -> Reject {
-        let shown = &self.text[..self.text.len().min(200)];
-        row.push(&String::from_utf8_lossy(shown));
+        let mut start = 0;
+        for end in &self.ends {
+            let cell = &self.cells[start..*end];
+            row.push(&String::from_utf8_lossy(&cell[..cell.len().min(LONGEST_CELL)]));
+            start = *end;
+        }
         reject(row, RejectCode::CellTooLong, "the line is longer than 4 MiB: is a line break missing?".to_owned())
     }
 
@@ -210,8 +241,10 @@ impl Records {
         }
         *row = plain;
         let stray = |at: &usize| !self.named.get(*at).copied().unwrap_or(false) && !row.cell(*at).trim().is_empty();
-        if row.len() < self.named.len() {
-            return Err(ragged(row, self.named.len()));
+        // Columns without a name at the end are a spreadsheet's: a row needs no cell for them.
+        let columns = self.named.iter().rposition(|named| *named).map_or(0, |last| last + 1);
+        if row.len() < columns {
+            return Err(ragged(row, columns));
         }
         if let Some(at) = (0..row.len()).find(stray) {
             let message = format!(
