@@ -3,6 +3,7 @@
 use crate::sync::{
     decode::{Header, RawRow},
     expression::Expression,
+    render::rejects::REJECT_COLUMNS,
 };
 
 /// An expression, with the file's columns that it reads.
@@ -37,7 +38,8 @@ pub(super) struct Columns {
 
 impl Columns {
     pub fn new(header: &Header, trim: bool) -> Self {
-        let ours = |name: &String| header.correction && name.to_ascii_lowercase().starts_with("usersync_");
+        let ours =
+            |name: &String| header.correction && REJECT_COLUMNS.iter().any(|ours| ours.eq_ignore_ascii_case(name));
         let names = header.names.iter().map(|name| if ours(name) { String::new() } else { name.clone() }).collect();
         Self { names, trim }
     }
@@ -75,19 +77,19 @@ impl Columns {
     /// Compiles an expression and sees that the columns it names are there.
     pub fn expression(&self, field: &str, text: &str) -> Result<RowExpression, Vec<String>> {
         let expression = Expression::compile(text).map_err(|error| vec![format!("`{field}`: {error}")])?;
-        let unknown = |name: &String| !self.names.contains(name);
-        let missing: Vec<_> = expression.columns().into_iter().filter(unknown).collect();
+        let place = |name: &String| self.find(std::slice::from_ref(name));
+        let (mut places, mut missing) = (Vec::new(), Vec::new());
+        for reference in expression.references() {
+            match place(&reference.name) {
+                Ok(at) => places.push(Some(at)),
+                Err(_) if reference.optional => places.push(None),
+                Err(problem) => missing.push(problem),
+            }
+        }
         if missing.is_empty() {
-            let place = |name: &String| self.names.iter().position(|known| known == name);
-            let places = expression.references().iter().map(|reference| place(&reference.name)).collect();
             return Ok(RowExpression { expression, places });
         }
-        let missing = missing.iter().map(|name| {
-            let near = self.nearest(std::slice::from_ref(name));
-            let listed = self.listed();
-            format!("`{field}` names column \"{name}\", which the file doesn't have{near}; its header has: {listed}")
-        });
-        Err(missing.collect())
+        Err(missing.into_iter().map(|problem| format!("`{field}`: {problem}")).collect())
     }
 
     /// The column's name.
@@ -103,7 +105,10 @@ impl Columns {
 
     fn listed(&self) -> String {
         let names: Vec<_> = self.names.iter().filter(|name| !name.is_empty()).map(String::as_str).collect();
-        names.join(", ")
+        match names.as_slice() {
+            [name] => format!("{name} alone (is `csv.delimiter` right?)"),
+            names => names.join(", "),
+        }
     }
 
     fn nearest(&self, names: &[String]) -> String {

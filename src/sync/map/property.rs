@@ -85,6 +85,10 @@ impl PropertyMap {
         match &self.from {
             Origin::Column(at) => self.checked(columns.cell(row, *at), Some(columns.name(*at)), row, value),
             Origin::Expression(expression) => match expression.text(columns, row) {
+                Ok(Some(text)) if text.contains('\0') => {
+                    let message = format!("the expression of {} gives a NUL byte, which no database keeps", self.name);
+                    Err(self.reject(row, None, RejectCode::NulByte, message))
+                }
                 Ok(text) => self.checked(text.as_deref().unwrap_or_default(), None, row, value),
                 Err(why) => {
                     let message = format!("the expression of {} can't be evaluated on this row: {why}", self.name);
