@@ -168,7 +168,7 @@ impl Reading {
                 ),
                 sensitive: layout.columns[0].sensitive,
             };
-            return self.reject(&reject, row, None);
+            return self.reject(&reject, row, Some(key));
         }
         // The key decides who is compared, it is not compared itself.
         for (at, column) in layout.columns.iter().enumerate() {
@@ -185,9 +185,11 @@ impl Reading {
         Ok(())
     }
 
+    /// Refuses a row. Without a `key` anybody could be meant: one that is no value of the key's column is as unreadable as
+    /// one that is cut off.
     fn reject(&mut self, reject: &Reject, row: &RawRow, key: Option<&str>) -> Result<(), RunError> {
         self.figures.counts.rejected += 1;
-        self.figures.key_unreadable |= self.mirror && reject.code.key_unreadable();
+        self.figures.key_unreadable |= self.mirror && key.is_none();
         if let Some(key) = key
             && self.index.find(key).is_none()
         {
