@@ -39,13 +39,15 @@ pub(super) async fn apply(
     file: &mut FileRows,
     compared: Compared,
 ) -> Result<Applied, RunError> {
-    let transaction = ports.store.begin(fence, layout, &job.sync.target.scope).await?;
     let counts = compared.figures().counts;
     let of = counts.removed + counts.updated + counts.added;
+    ports.watch.at(Progress { step: Step::Apply, done: 0, of: Some(of) });
+    let transaction = ports.store.begin(fence, layout, &job.sync.target.scope).await?;
     let mut applying =
         Applying { transaction, ports, layout, done: 0, of, refused_changes: Vec::new(), refused_users: Vec::new() };
-    applying.changes(&compared).await?;
+    // First: who is deactivated again by this run must be remembered.
     applying.transaction.forget(&compared.plan.forget).await?;
+    applying.changes(&compared).await?;
     applying.users(file, &compared).await?;
     applying.once_more(compared).await
 }
