@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{
     outcome::{Record, RunError},
     report::publish,
+    spool,
 };
 use crate::{
     model::{
@@ -16,8 +17,8 @@ use crate::{
     ports::{Ports, SourceError},
 };
 
-/// Finishes a committed run. True: its report is published.
-pub(super) async fn finish(job: &Job, ports: &Ports, spool: &Path, fetched: &Fetched, record: &mut Record) -> bool {
+/// Finishes a committed run. What fails stays open for the next one.
+pub(super) async fn finish(job: &Job, ports: &Ports, spool: &Path, fetched: &Fetched, record: &mut Record) {
     let after = &job.sync.take.after_import;
     if *after != After::Keep {
         match put_away(job, ports, &fetched.stamp, &fetched.sha256, after).await {
@@ -32,14 +33,11 @@ pub(super) async fn finish(job: &Job, ports: &Ports, spool: &Path, fetched: &Fet
             )),
         }
     }
-    match publish(job, ports, spool).await {
-        Ok(()) => {
-            close(job, ports, &job.run, OpenStep::Publish, record).await;
-            true
-        }
+    match publish(job, ports, &spool::report(spool)).await {
+        Ok(()) => close(job, ports, &job.run, OpenStep::Publish, record).await,
         Err(why) => {
+            record.reports = Default::default();
             record.warnings.push(format!("the import is committed, but its report is not published yet: {why}"));
-            false
         }
     }
 }

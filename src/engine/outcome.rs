@@ -79,16 +79,25 @@ impl RunError {
 /// How the steps of a run ended.
 pub(super) struct Ending {
     pub reason: Reason,
-    /// Whether its report is complete in the spool.
-    pub staged: bool,
-    /// Whether its report is published.
-    pub published: bool,
+    /// How far its report is.
+    pub told: Told,
+}
+
+/// How far the report of a run that has ended is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// There is none yet.
+    Nothing,
+    /// It is complete in the spool.
+    Staged,
+    /// It is published, or stays in the spool until a later run publishes it: the ledger says so.
+    Settled,
 }
 
 impl Ending {
     /// An end that has nothing but its reason.
     pub fn because(reason: Reason) -> Self {
-        Self { reason, staged: false, published: false }
+        Self { reason, told: Told::Nothing }
     }
 }
 

@@ -30,7 +30,11 @@ pub(super) struct RejectLog {
 impl RejectLog {
     /// For a file with this name, header and delimiter.
     pub fn create(spool: &Path, file: &str, header: &[String], delimiter: u8) -> io::Result<Self> {
-        fs::create_dir_all(spool::report(spool))?;
+        // What a killed attempt of this run left there without committing is not this one's.
+        match fs::remove_dir_all(spool::report(spool)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::create_dir_all(spool::report(spool))?,
+        }
         let path = spool::report(spool).join(rejects_name(file));
         let open: Open = Box::new(move || File::create(path));
         Ok(Self { writer: Some(RejectsWriter::new(Lazy::new(open), header, delimiter)), first: Vec::new() })

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{
     compare::Compared,
     fetch::hex,
-    outcome::{Ended, Ending, Record, RunError},
+    outcome::{Ended, Ending, Record, RunError, Told},
     read::FileRows,
     spool,
 };
@@ -37,6 +37,9 @@ use crate::{
     },
 };
 
+/// The report itself; the other files are there when there is something to put into them.
+pub(super) const REPORT: &str = "report.json";
+
 /// A run's report, complete and on durable storage.
 pub(super) struct Staged {
     /// SHA-256 over the names and contents of its files.
@@ -61,7 +64,7 @@ pub(super) fn stage(
         changes(job, spool, layout, file, compared, record)?;
         record.reports = ports.reports.locate(&job.sync.sync, &job.run, &names(spool)?);
         let message = record.message(job, reason);
-        write_json(spool, &record.report(job, reason, message))?;
+        write_json(&spool::report(spool), &record.report(job, reason, message))?;
         Ok(Staged { digest: digest(spool)? })
     })
 }
@@ -126,17 +129,17 @@ fn changes(
     Ok(())
 }
 
-fn write_json(spool: &Path, report: &RunReport) -> io::Result<()> {
-    fs::create_dir_all(spool::report(spool))?;
-    let mut file = File::create(spool::report(spool).join("report.json"))?;
+fn write_json(folder: &Path, report: &RunReport) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut file = File::create(folder.join(REPORT))?;
     report_json(&mut file, report)?;
     file.sync_all()?;
-    File::open(spool::report(spool))?.sync_all()
+    File::open(folder)?.sync_all()
 }
 
 /// The staged files' names, `report.json` among them whether it is there yet or not.
 fn names(spool: &Path) -> io::Result<Vec<String>> {
-    let mut names = vec!["report.json".to_owned()];
+    let mut names = vec![REPORT.to_owned()];
     if spool::report(spool).exists() {
         for entry in fs::read_dir(spool::report(spool))? {
             names.extend(entry?.file_name().into_string());
@@ -195,21 +198,21 @@ pub(super) async fn conclude(
     mut record: Record,
     end: Result<Ending, RunError>,
 ) -> Ended {
-    let (reason, message, published) = match &end {
-        Ok(ending) => (ending.reason, record.message(job, ending.reason), ending.published),
-        Err(error) => (error.reason(), error.to_string(), false),
+    let (reason, message, told) = match &end {
+        Ok(ending) => (ending.reason, record.message(job, ending.reason), ending.told),
+        Err(error) => (error.reason(), error.to_string(), Told::Nothing),
     };
-    let staged = matches!(&end, Ok(Ending { staged: true, .. }));
-    if !published {
-        let prepared = if staged { Ok(()) } else { prepare(job, ports, spool, &mut record, reason, &message) };
-        let done = match prepared {
-            Ok(()) => publish(job, ports, spool).await,
+    let done = match told {
+        Told::Settled => Ok(()),
+        Told::Staged => publish(job, ports, &spool::report(spool)).await,
+        Told::Nothing => match prepare(job, ports, spool, &mut record, reason, &message) {
+            Ok(()) => publish(job, ports, &spool::ending(spool)).await,
             Err(error) => Err(error.to_string()),
-        };
-        if let Err(why) = done {
-            record.reports = Default::default();
-            record.warnings.push(format!("the report could not be kept: {why}"));
-        }
+        },
+    };
+    if let Err(why) = done {
+        record.reports = Default::default();
+        record.warnings.push(format!("the report could not be kept: {why}"));
     }
     let report = record.report(job, reason, message);
     Ended { report, sample: record.sample, shown: record.shown, file: record.stamp, more: record.more }
@@ -223,12 +226,11 @@ fn prepare(
     reason: Reason,
     message: &str,
 ) -> io::Result<()> {
-    record.reports = ports.reports.locate(&job.sync.sync, &job.run, &names(spool)?);
-    write_json(spool, &record.report(job, reason, message.to_owned()))
+    record.reports = ports.reports.locate(&job.sync.sync, &job.run, &[REPORT.to_owned()]);
+    write_json(&spool::ending(spool), &record.report(job, reason, message.to_owned()))
 }
 
-/// Publishes the staged report of this run.
-pub(super) async fn publish(job: &Job, ports: &Ports, spool: &Path) -> Result<(), String> {
-    let staged = spool::report(spool);
-    ports.reports.publish(&job.sync.sync, &job.run, &staged).await.map(drop).map_err(|error| error.to_string())
+/// Publishes this run's report out of the folder in which it is staged.
+pub(super) async fn publish(job: &Job, ports: &Ports, staged: &Path) -> Result<(), String> {
+    ports.reports.publish(&job.sync.sync, &job.run, staged).await.map(drop).map_err(|error| error.to_string())
 }

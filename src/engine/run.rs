@@ -10,7 +10,7 @@ use super::{
     compare::{Compared, compare},
     fetch::fetch,
     look::look,
-    outcome::{Ended, Ending, Record, RunError},
+    outcome::{Ended, Ending, Record, RunError, Told},
     read::{FileRows, read},
     report, settle,
 };
@@ -18,12 +18,12 @@ use crate::{
     api::Mode,
     model::{
         job::{Approval, Job, Shown},
-        ledger::{Claim, Fence},
+        ledger::{Claim, Fence, LedgerRow},
         plan::Layout,
         progress::{Progress, Step},
         reason::Reason,
     },
-    ports::{Ports, StoreError},
+    ports::{Apply, Ports, StoreError},
     sync::{guard::judge, layout::layout},
 };
 
@@ -43,11 +43,12 @@ pub async fn run(job: &Job, ports: &Ports, spool: &Path) -> Ended {
 
 async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> Result<Ending, RunError> {
     let fence = claim(job, ports).await?; //                                 effect: who writes where
-    let layout = table(job, ports).await?; //                                effect: what the table can hold
     if settle::committed(job, ports, spool, record).await? {
-        return Ok(Ending::because(Reason::AlreadyApplied)); //               effect: an earlier attempt did it all
+        // effect: an earlier attempt did it all, and its report is the run's
+        return Ok(Ending { reason: Reason::AlreadyApplied, told: Told::Settled });
     }
     settle::earlier_runs(job, ports, spool, record).await; //                effect: what a crash left open
+    let layout = table(job, ports).await?; //                                effect: what the table can hold
     let taken = look(job, ports, record).await?; //                          effect: list, choose
     record.lap(Step::Look);
     let Some(chosen) = taken else { return Ok(Ending::because(Reason::NoFile)) };
@@ -70,9 +71,9 @@ async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> R
             Err(error) => return Err(error),
             Ok(Written::Held(ending)) => return Ok(ending),
             Ok(Written::Committed) => {
-                let finished = archive::finish(job, ports, spool, &fetched, record).await; // effect: move, publish
+                archive::finish(job, ports, spool, &fetched, record).await; //   effect: move, publish
                 record.lap(Step::Finish);
-                return Ok(Ending { published: finished, ..Ending::because(record.completed()) });
+                return Ok(Ending { reason: record.completed(), told: Told::Settled });
             }
         }
     }
@@ -152,7 +153,7 @@ fn planned(
 ) -> Result<Ending, RunError> {
     let reason = if record.guard.held { Reason::Held } else { record.completed() };
     report::stage(job, ports, spool, layout, &mut file, &compared, reason, record)?;
-    Ok(Ending { reason, staged: true, published: false })
+    Ok(Ending { reason, told: Told::Staged })
 }
 
 enum Written {
@@ -177,13 +178,22 @@ async fn write(
     if hold(job, approval, &compared, record) {
         transaction.rollback().await?;
         report::stage(job, ports, spool, layout, file, &compared, Reason::Held, record)?;
-        return Ok(Written::Held(Ending { staged: true, ..Ending::because(Reason::Held) }));
+        return Ok(Written::Held(Ending { reason: Reason::Held, told: Told::Staged }));
     }
     let reason = record.completed();
     let staged = report::stage(job, ports, spool, layout, file, &compared, reason, record)?; // effect: durable
     let row = report::ledger_row(job, record, reason, &staged);
-    transaction.commit(&row).await?; //                                      effect: from here on it has happened
+    commit(job, ports, transaction, &row).await?; //                         effect: from here on it has happened
     ports.watch.at(Progress { step: Step::Finish, done: 0, of: None });
     record.lap(Step::Apply);
     Ok(Written::Committed)
+}
+
+/// Commits. An answer that got lost on the way says nothing: then the ledger is asked.
+async fn commit(job: &Job, ports: &Ports, transaction: Box<dyn Apply>, row: &LedgerRow) -> Result<(), StoreError> {
+    let Err(error) = transaction.commit(row).await else { return Ok(()) };
+    match ports.store.committed(&job.sync.sync, &job.run).await {
+        Ok(Some(_)) => Ok(()),
+        _ => Err(error),
+    }
 }

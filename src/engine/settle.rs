@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{
     archive::{close, put_away},
     outcome::{Record, RunError},
+    report::REPORT,
     spool,
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     model::{
         job::Job,
         ledger::{LedgerRow, OpenStep},
-        report::FileReport,
+        report::{FileReport, Reports},
     },
     ports::Ports,
 };
@@ -31,7 +32,12 @@ pub(super) async fn committed(job: &Job, ports: &Ports, spool: &Path, record: &m
         rows: Some(row.counts.read),
     });
     record.stamp = Some(row.file.clone());
-    open_steps(job, ports, spool, &row, record).await;
+    if !row.open.contains(&OpenStep::Publish) {
+        record.reports = ports.reports.locate(&job.sync.sync, &job.run, &[REPORT.to_owned()]);
+    }
+    if let Some(reports) = open_steps(job, ports, spool, &row, record).await {
+        record.reports = reports;
+    }
     Ok(true)
 }
 
@@ -51,14 +57,16 @@ pub(super) async fn earlier_runs(job: &Job, ports: &Ports, spool: &Path, record:
     }
 }
 
-async fn open_steps(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow, record: &mut Record) {
+/// Finishes a committed run. Says where its report is, if it was published just now.
+async fn open_steps(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow, record: &mut Record) -> Option<Reports> {
+    let mut reports = None;
     for step in &row.open {
         let done = match step {
             OpenStep::Archive => put_away(job, ports, &row.file, &row.sha256, &job.sync.take.after_import)
                 .await
                 .map(|note| record.warnings.extend(note))
                 .map_err(|error| error.to_string()),
-            OpenStep::Publish => republish(job, ports, spool, row).await,
+            OpenStep::Publish => republish(job, ports, spool, row).await.map(|published| reports = published),
         };
         match done {
             Ok(()) => close(job, ports, &row.run, *step, record).await,
@@ -68,16 +76,16 @@ async fn open_steps(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow, rec
             )),
         }
     }
+    reports
 }
 
-/// Publishes what a crashed run staged. A spool folder that is gone (another machine, a cleaned disk) can't be brought
-/// back: the ledger row keeps the counts.
-async fn republish(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow) -> Result<(), String> {
+/// Publishes what a crashed run staged; the host removes its spool folder once no step is open. A folder that is gone
+/// (another machine, a cleaned disk) can't be brought back: the ledger row keeps the counts.
+async fn republish(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow) -> Result<Option<Reports>, String> {
     let staged = spool::report(spool);
     if !staged.exists() {
         tracing::warn!(run = row.run, "the staged report is gone; the ledger keeps the counts");
-        return Ok(());
+        return Ok(None);
     }
-    ports.reports.publish(&job.sync.sync, &row.run, &staged).await.map_err(|error| error.to_string())?;
-    std::fs::remove_dir_all(spool).map_err(|error| error.to_string())
+    ports.reports.publish(&job.sync.sync, &row.run, &staged).await.map(Some).map_err(|error| error.to_string())
 }

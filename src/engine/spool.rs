@@ -16,6 +16,12 @@ pub(super) fn report(spool: &Path) -> PathBuf {
     spool.join("report")
 }
 
+/// The folder for the report of a run that wrote no other. Not the one above: an earlier attempt of the run may have
+/// committed what is staged there.
+pub(super) fn ending(spool: &Path) -> PathBuf {
+    spool.join("ending")
+}
+
 /// An empty file without a name: gone when it is closed, also when the process is killed.
 pub(super) fn scratch(spool: &Path) -> io::Result<File> {
     tempfile::tempfile_in(spool)

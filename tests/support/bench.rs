@@ -96,17 +96,36 @@ impl Bench {
     /// One run with an approval.
     pub async fn run_job(&self, mode: Mode, approval: Option<Approval>) -> Ended {
         let name = format!("hr-{:020}", self.runs.fetch_add(1, Ordering::Relaxed));
-        let spool = self.folder.path().join("spool").join(&name);
+        self.run_as(&name, mode, approval, Arc::new(Silent)).await
+    }
+
+    /// One import while somebody watches, and perhaps does something meanwhile.
+    pub async fn watched(&self, watch: impl Watch + 'static) -> Ended {
+        let name = format!("hr-{:020}", self.runs.fetch_add(1, Ordering::Relaxed));
+        self.run_as(&name, Mode::Import, None, Arc::new(watch)).await
+    }
+
+    /// The run of that name. As a host does, it leaves the spool folders of runs with open steps.
+    pub async fn run_as(&self, name: &str, mode: Mode, approval: Option<Approval>, watch: Arc<dyn Watch>) -> Ended {
+        let spools = self.folder.path().join("spool");
+        let spool = spools.join(name);
         std::fs::create_dir_all(&spool).unwrap();
-        let job = Job { sync: self.sync.clone(), run: name, mode, approval, after: None };
+        let job = Job { sync: self.sync.clone(), run: name.to_owned(), mode, approval, after: None };
         let ports = Ports {
             source: source::open(&job.sync.source),
             store: store::open(&job.sync, &self.folder.path().join("users.db"), mode).await,
             reports: Arc::new(Folder::new(self.folder.path().join("reports"))),
-            watch: Arc::new(Silent),
+            watch,
         };
         let ended = run(&job, &ports, &spool).await;
-        std::fs::remove_dir_all(&spool).unwrap();
+        if let Ok(open) = ports.store.unfinished(&job.sync.sync).await {
+            for entry in std::fs::read_dir(&spools).unwrap() {
+                let entry = entry.unwrap();
+                if !open.iter().any(|row| *row.run == *entry.file_name()) {
+                    std::fs::remove_dir_all(entry.path()).unwrap();
+                }
+            }
+        }
         ended
     }
 
@@ -157,7 +176,8 @@ impl Secrets for OneSecret {
     }
 }
 
-struct Silent;
+/// Watches, and does nothing.
+pub struct Silent;
 
 impl Watch for Silent {
     fn at(&self, _: Progress) {}

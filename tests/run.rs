@@ -1,0 +1,326 @@
+//! Runs in which something goes on beside them: edits, new uploads, folders that can't be written, refused rows. On
+//! SQLite and PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use serde_json::{Value, json};
+use support::{
+    bench::{Bench, Database, Silent},
+    postgres,
+};
+use usersync::{
+    api::Mode,
+    engine::Ended,
+    model::{
+        counts::Counts,
+        progress::{Progress, Step},
+        reason::Reason,
+    },
+    ports::Watch,
+};
+
+/// Does something each time that the run begins to write, on a thread of its own.
+struct WhenApplying(Box<dyn Fn(u32) + Send + Sync>, AtomicU32);
+
+impl WhenApplying {
+    fn new(act: impl Fn(u32) + Send + Sync + 'static) -> Self {
+        Self(Box::new(act), AtomicU32::new(0))
+    }
+
+    /// Runs a statement that may have `{try}` in it, in the first `times` tries.
+    fn execute(bench: &Arc<Bench>, times: u32, sql: &'static str) -> Self {
+        let bench = bench.clone();
+        Self::new(move |attempt| {
+            if attempt <= times {
+                let sql = sql.replace("{try}", &attempt.to_string());
+                let handle = tokio::runtime::Handle::current();
+                tokio::task::block_in_place(|| handle.block_on(bench.execute(&sql)));
+            }
+        })
+    }
+}
+
+impl Watch for WhenApplying {
+    fn at(&self, progress: Progress) {
+        if progress.step == Step::Apply && progress.done == 0 {
+            (self.0)(self.1.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+    }
+}
+
+/// Each scenario on each database.
+macro_rules! scenarios {
+    ($($name:ident)+) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::Database::Sqlite).await;
+            })+
+        }
+        mod postgres_server {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let server = tokio::task::block_in_place(super::postgres::Server::shared);
+                let database = tokio::task::block_in_place(|| server.create_database());
+                super::$name(super::Database::Postgres(database)).await;
+            })+
+        }
+    };
+}
+
+scenarios! {
+    an_edit_meanwhile_is_seen_and_kept
+    a_user_added_meanwhile_is_updated
+    endless_edits_end_the_run_and_nothing_is_written
+    a_file_that_cannot_be_put_away_is_put_away_by_the_next_run
+    a_report_that_cannot_be_published_is_published_by_the_next_run
+    a_new_upload_meanwhile_stays_for_the_next_run
+    a_new_upload_meanwhile_is_not_deleted
+    rows_that_the_database_refuses_are_rejects
+    a_mirror_holds_when_a_key_is_no_value_of_its_column
+    a_user_deactivated_again_comes_back
+    a_run_that_was_committed_keeps_its_report
+}
+
+fn spec(action: &str, after: Value) -> Value {
+    json!({
+        "source": {
+            "directory": {"path": "inbox"}, "files": "users.csv", "stableFor": "0s", "afterImport": after,
+        },
+        "mapping": {"userId": {"column": "id"}, "properties": [{"property": "email"}, {"property": "city"}]},
+        "action": action,
+        "safeguards": {"maxRemovals": "100%", "maxEmptied": "100%", "maxRejected": "100%"},
+        "target": {},
+    })
+}
+
+async fn bench(database: Database, spec: Value) -> Arc<Bench> {
+    let bench = Bench::new(database, spec).await;
+    bench
+        .execute(
+            "create table users (id varchar(20) not null primary key, email text check (email <> 'bad'), city text, \
+             active varchar(5) not null default 'true')",
+        )
+        .await;
+    Arc::new(bench)
+}
+
+fn upload(bench: &Bench, rows: &[[&str; 3]]) {
+    let rows: Vec<_> = rows.iter().map(|row| row.map(str::to_owned)).collect();
+    bench.write_csv("users.csv", &["id", "email", "city"], &rows);
+}
+
+async fn users(bench: &Bench) -> Vec<String> {
+    let rows = bench.rows("select id, email, city, active from users order by id").await;
+    let text = |row: Vec<Option<String>>| {
+        row.into_iter().map(|cell| cell.unwrap_or_else(|| "-".to_owned())).collect::<Vec<_>>().join(" ")
+    };
+    rows.into_iter().map(text).collect()
+}
+
+fn counts(ended: &Ended) -> Counts {
+    ended.report.counts
+}
+
+fn adds_up(counts: &Counts) {
+    let rows = counts.filtered + counts.rejected + counts.added + counts.updated + counts.unchanged + counts.skipped;
+    assert_eq!(counts.read, rows, "{counts:?}");
+}
+
+async fn an_edit_meanwhile_is_seen_and_kept(database: Database) {
+    let bench = bench(database, spec("Upsert", json!({"keep": {}}))).await;
+    bench.execute("insert into users (id, email, city) values ('E1', 'a@x', 'Rome')").await;
+    upload(&bench, &[["E1", "b@x", ""], ["E2", "", ""], ["", "x", ""]]);
+    let edit = WhenApplying::execute(&bench, 1, "update users set city = 'Oslo', email = 'z@x' where id = 'E1'");
+    let ended = bench.watched(edit).await;
+    assert_eq!(ended.report.reason, Reason::CompletedWithRejects, "{:?}", ended.report);
+    assert_eq!(users(&bench).await, ["E1 b@x Oslo true", "E2 - - true"]);
+    assert_eq!(counts(&ended), Counts { read: 3, added: 1, updated: 1, rejected: 1, ..Counts::default() });
+    let records = bench.records(&ended).join("\n");
+    assert!(records.contains("z@x") && !records.contains("a@x"), "{records}");
+    let rejects = fs::read_to_string(ended.report.reports.rejects.unwrap()).unwrap();
+    assert_eq!(rejects.lines().count(), 2, "each reject once: {rejects}");
+}
+
+async fn a_user_added_meanwhile_is_updated(database: Database) {
+    let bench = bench(database, spec("Mirror", json!({"keep": {}}))).await;
+    upload(&bench, &[["E1", "b@x", ""]]);
+    let edit = WhenApplying::execute(&bench, 1, "insert into users (id, email, city) values ('E1', 'a@x', 'Rome')");
+    let ended = bench.watched(edit).await;
+    assert_eq!(ended.report.reason, Reason::Completed, "{:?}", ended.report);
+    assert_eq!(users(&bench).await, ["E1 b@x Rome true"]);
+    assert_eq!(counts(&ended), Counts { read: 1, updated: 1, ..Counts::default() });
+}
+
+async fn endless_edits_end_the_run_and_nothing_is_written(database: Database) {
+    let bench = bench(database, spec("Mirror", json!({"moveTo": "bak"}))).await;
+    bench.execute("insert into users (id, email) values ('E1', 'a@x'), ('E2', 'gone@x')").await;
+    upload(&bench, &[["E1", "b@x", ""], ["E3", "", ""]]);
+    let edit = WhenApplying::execute(&bench, 9, "update users set email = '{try}@x' where id = 'E1'");
+    let ended = bench.watched(edit).await;
+    assert_eq!(ended.report.reason, Reason::TargetBusy, "{:?}", ended.report);
+    assert_eq!(users(&bench).await, ["E1 3@x - true", "E2 gone@x - true"]);
+    assert!(bench.inbox("users.csv").exists());
+    assert!(!bench.inbox("bak").exists());
+    assert_eq!(ended.report.reports.rejects, None);
+    assert!(fs::read_to_string(ended.report.reports.report.unwrap()).unwrap().contains("TargetBusy"));
+}
+
+async fn a_file_that_cannot_be_put_away_is_put_away_by_the_next_run(database: Database) {
+    let bench = bench(database, spec("Upsert", json!({"moveTo": "bak"}))).await;
+    upload(&bench, &[["E1", "b@x", ""]]);
+    fs::write(bench.inbox("bak"), "not a folder").unwrap();
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(ended.report.reason, Reason::Completed, "{:?}", ended.report);
+    assert!(ended.report.warnings.iter().any(|warning| warning.contains("could not be put away")), "{ended:?}");
+    assert_eq!(users(&bench).await, ["E1 b@x - true"]);
+    assert_eq!(fs::read_to_string(bench.inbox("bak")).unwrap(), "not a folder");
+
+    fs::remove_file(bench.inbox("bak")).unwrap();
+    let next = bench.run(Mode::Import).await;
+    assert_eq!(next.report.reason, Reason::NoFile, "{:?}", next.report);
+    assert!(bench.inbox("bak/users.csv").exists() && !bench.inbox("users.csv").exists());
+    assert!(!next.report.warnings.iter().any(|warning| warning.contains("users.csv")), "{:?}", next.report);
+}
+
+async fn a_report_that_cannot_be_published_is_published_by_the_next_run(database: Database) {
+    let bench = bench(database, spec("Upsert", json!({"moveTo": "bak"}))).await;
+    upload(&bench, &[["E1", "b@x", ""], ["", "", ""]]);
+    fs::write(bench.path().join("reports"), "not a folder").unwrap();
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(ended.report.reason, Reason::CompletedWithRejects, "{:?}", ended.report);
+    assert!(ended.report.warnings.iter().any(|warning| warning.contains("not published yet")), "{ended:?}");
+    assert_eq!(ended.report.reports, Default::default());
+    let staged = bench.path().join("spool").join(&ended.report.run).join("report");
+    assert!(staged.join("report.json").exists() && staged.join("users_rejects.csv").exists());
+
+    fs::remove_file(bench.path().join("reports")).unwrap();
+    let next = bench.run(Mode::Import).await;
+    assert_eq!(next.report.reason, Reason::NoFile, "{:?}", next.report);
+    let place = bench.path().join("reports/default/hr").join(&ended.report.run);
+    let names = ["changes.csv.gz", "records.jsonl.gz", "report.json", "users_rejects.csv"];
+    assert!(names.iter().all(|name| place.join(name).exists()));
+    assert!(fs::read_to_string(place.join("report.json")).unwrap().contains("CompletedWithRejects"));
+    assert!(!staged.exists());
+}
+
+/// Replaces the file while its import is written.
+async fn replaced(bench: &Arc<Bench>) -> Ended {
+    upload(bench, &[["E1", "b@x", ""]]);
+    let again = bench.clone();
+    let ended = bench.watched(WhenApplying::new(move |_| upload(&again, &[["E2", "new@x", "Rome"]]))).await;
+    assert_eq!(ended.report.reason, Reason::Completed, "{:?}", ended.report);
+    assert!(ended.report.warnings.iter().any(|warning| warning.contains("new upload")), "{:?}", ended.report);
+    assert_eq!(users(bench).await, ["E1 b@x - true"]);
+    assert!(fs::read_to_string(bench.inbox("users.csv")).unwrap().contains("new@x"));
+    ended
+}
+
+async fn a_new_upload_meanwhile_stays_for_the_next_run(database: Database) {
+    let bench = bench(database, spec("Upsert", json!({"moveTo": "bak"}))).await;
+    replaced(&bench).await;
+    assert!(!bench.inbox("bak/users.csv").exists());
+    bench.run(Mode::Import).await;
+    assert_eq!(users(&bench).await, ["E1 b@x - true", "E2 new@x Rome true"]);
+    assert!(fs::read_to_string(bench.inbox("bak/users.csv")).unwrap().contains("new@x"));
+}
+
+async fn a_new_upload_meanwhile_is_not_deleted(database: Database) {
+    let bench = bench(database, spec("Upsert", json!({"delete": {}}))).await;
+    replaced(&bench).await;
+    bench.run(Mode::Import).await;
+    assert_eq!(users(&bench).await, ["E1 b@x - true", "E2 new@x Rome true"]);
+    assert_eq!(fs::read_dir(bench.inbox("")).unwrap().count(), 0);
+}
+
+async fn rows_that_the_database_refuses_are_rejects(database: Database) {
+    let bench = bench(database, spec("Mirror", json!({"keep": {}}))).await;
+    bench.execute("insert into users (id, email) values ('E1', 'a@x'), ('E2', 'b@x'), ('E9', 'c@x')").await;
+    upload(&bench, &[["E1", "bad", ""], ["E2", "d@x", ""], ["E3", "bad", "Rome"], ["E4", "", ""], ["", "", ""]]);
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(ended.report.reason, Reason::Held, "a key is missing: {:?}", ended.report);
+    assert_eq!(users(&bench).await.len(), 3);
+
+    upload(&bench, &[["E1", "bad", ""], ["E2", "d@x", ""], ["E3", "bad", "Rome"], ["E4", "", ""], ["E4", "", ""]]);
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(ended.report.reason, Reason::CompletedWithRejects, "{:?}", ended.report);
+    assert_eq!(users(&bench).await, ["E1 a@x - true", "E2 d@x - true", "E4 - - true"]);
+    adds_up(&counts(&ended));
+    let expected = Counts { read: 5, rejected: 3, added: 1, updated: 1, removed: 1, ..Counts::default() };
+    assert_eq!(counts(&ended), expected);
+    let rejects = fs::read_to_string(ended.report.reports.rejects.as_ref().unwrap()).unwrap();
+    let mut lines: Vec<_> =
+        rejects.lines().skip(1).map(|line| line.split(',').take(5).collect::<Vec<_>>().join(" ")).collect();
+    lines.sort();
+    let expected = ["E1 bad  2 DatabaseRefused", "E3 bad Rome 4 DatabaseRefused", "E4   6 DuplicateKey"];
+    assert_eq!(lines, expected, "{rejects}");
+    let records = bench.records(&ended);
+    assert_eq!(records.len(), 3, "{records:?}");
+    assert!(records.iter().all(|record| !record.contains("E1") && !record.contains("E3")), "{records:?}");
+}
+
+async fn a_mirror_holds_when_a_key_is_no_value_of_its_column(database: Database) {
+    let mut spec = spec("Mirror", json!({"keep": {}}));
+    spec["mapping"]["filter"] = json!("row['city'] != '' || int(row['email']) > 0");
+    let bench = Bench::new(database, spec).await;
+    bench.execute("create table users (id integer not null primary key, email text, city text)").await;
+    bench.execute("insert into users values (101, 'a@x', 'Rome'), (102, 'b@x', 'Rome')").await;
+    for [id, email, city] in [["1O2", "b@x", "Rome"], ["", "no number", ""]] {
+        upload(&bench, &[["101", "a@x", "Rome"], [id, email, city]]);
+        let ended = bench.run(Mode::Import).await;
+        assert_eq!(ended.report.reason, Reason::Held, "{:?}", ended.report);
+        assert!(ended.report.message.contains("KeyUnreadable"), "{:?}", ended.report);
+        assert_eq!(bench.rows("select email from users").await.len(), 2);
+    }
+    upload(&bench, &[["101", "a@x", "Rome"], ["101", "b@x", "Rome"]]);
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(ended.report.reason, Reason::CompletedWithRejects, "its key is read well: {:?}", ended.report);
+    assert_eq!(bench.rows("select email from users").await.len(), 1);
+}
+
+async fn a_user_deactivated_again_comes_back(database: Database) {
+    let mut spec = spec("Mirror", json!({"keep": {}}));
+    spec["removal"] = json!({"policy": "Deactivate", "set": {"active": "false"}, "restore": {"active": "true"}});
+    let bench = bench(database, spec).await;
+    let (with, without) = ([["E1", "a@x", ""], ["E2", "b@x", ""]], [["E1", "a@x", ""]]);
+    upload(&bench, &with);
+    bench.run(Mode::Import).await;
+    upload(&bench, &without);
+    bench.run(Mode::Import).await;
+    assert_eq!(users(&bench).await, ["E1 a@x - true", "E2 b@x - false"]);
+    bench.execute("update users set active = 'true' where id = 'E2'").await;
+    assert_eq!(counts(&bench.run(Mode::Import).await).removed, 1);
+    assert_eq!(users(&bench).await, ["E1 a@x - true", "E2 b@x - false"]);
+    upload(&bench, &with);
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(counts(&ended), Counts { read: 2, updated: 1, unchanged: 1, ..Counts::default() });
+    assert_eq!(users(&bench).await, ["E1 a@x - true", "E2 b@x - true"]);
+}
+
+async fn a_run_that_was_committed_keeps_its_report(database: Database) {
+    let bench = bench(database, spec("Upsert", json!({"moveTo": "bak"}))).await;
+    upload(&bench, &[["E1", "b@x", ""]]);
+    let run = || bench.run_as("hr-again", Mode::Import, None, Arc::new(Silent));
+    let ended = run().await;
+    assert_eq!(ended.report.reason, Reason::Completed, "{:?}", ended.report);
+    let place = PathBuf::from(ended.report.reports.report.clone().unwrap());
+    let before = fs::read_to_string(&place).unwrap();
+    upload(&bench, &[["E1", "other@x", ""]]);
+    let again = run().await;
+    assert_eq!(again.report.reason, Reason::AlreadyApplied, "{:?}", again.report);
+    assert_eq!(again.report.counts, ended.report.counts);
+    assert_eq!(again.report.reports.report, ended.report.reports.report);
+    assert_eq!(fs::read_to_string(&place).unwrap(), before);
+    assert_eq!(bench.records(&ended).len(), 1, "all its files are there");
+    assert_eq!(users(&bench).await, ["E1 b@x - true"]);
+}
