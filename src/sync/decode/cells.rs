@@ -39,27 +39,31 @@ pub(super) fn split(text: &[u8], delimiter: u8, cell: &mut impl FnMut(&[u8])) ->
 
 /// A quoted cell; says where it ends, or None if it is open at the end of the text.
 fn quoted(text: &[u8], delimiter: u8, cell: &mut impl FnMut(&[u8])) -> Result<Option<usize>, Broken> {
-    let mut content = Vec::new();
-    let mut at = 1;
-    loop {
+    // Only a cell with a quote in it is copied.
+    let (mut content, mut at) = (Vec::new(), 1);
+    let quote = loop {
         let Some(quote) = memchr(b'"', &text[at..]).map(|found| at + found) else { return Ok(None) };
-        content.extend_from_slice(&text[at..quote]);
-        if content.len() > LONGEST_CELL {
+        if content.len() + quote - at > LONGEST_CELL {
             return Err(Broken::Behind);
         }
-        if text.get(quote + 1) == Some(&b'"') {
-            content.push(b'"');
-            at = quote + 2;
-            continue;
+        if text.get(quote + 1) != Some(&b'"') {
+            break quote;
         }
-        let blank = |byte: &&u8| matches!(byte, b' ' | b'\t') && **byte != delimiter;
-        let end = quote + 1 + text[quote + 1..].iter().take_while(blank).count();
-        if text.get(end).is_some_and(|byte| *byte != delimiter) {
-            return Err(Broken::Behind);
-        }
-        cell(&content);
-        return Ok(Some(end));
+        content.extend_from_slice(&text[at..=quote]);
+        at = quote + 2;
+    };
+    let blank = |byte: &&u8| matches!(byte, b' ' | b'\t') && **byte != delimiter;
+    let end = quote + 1 + text[quote + 1..].iter().take_while(blank).count();
+    if text.get(end).is_some_and(|byte| *byte != delimiter) {
+        return Err(Broken::Behind);
     }
+    if content.is_empty() {
+        cell(&text[at..quote]);
+    } else {
+        content.extend_from_slice(&text[at..quote]);
+        cell(&content);
+    }
+    Ok(Some(end))
 }
 
 /// Takes away the one `'` that the rejects file put before a cell.

@@ -197,12 +197,12 @@ fn what_an_empty_cell_means() {
         let clears = conflict == ConflictMode::Replace;
         let plain = property("a", &["a"]);
         assert_eq!(one(plain.clone()).1, [true, clears], "{conflict:?}");
-        assert_eq!(one(Property { empty: Some(EmptyCell::Clear), ..plain.clone() }).1[1], true);
-        assert_eq!(one(Property { empty: Some(EmptyCell::Keep), ..plain.clone() }).1[1], false);
+        assert!(one(Property { empty: Some(EmptyCell::Clear), ..plain.clone() }).1[1]);
+        assert!(!one(Property { empty: Some(EmptyCell::Keep), ..plain.clone() }).1[1]);
         let filled = one(Property { default: some("x"), ..plain.clone() });
         assert_eq!((filled.0[1].clone(), filled.1[1]), (some("x"), true));
         let create = Property { policy: PropertyPolicy::OnCreate, default: some("x"), ..plain.clone() };
-        assert_eq!(one(create).1[1], false);
+        assert!(!one(create).1[1]);
     }
     // What is written instead: NULL, the constant default, or no text; else the row can't be taken.
     let nullable = |column: Column| {
