@@ -14,7 +14,7 @@ use crate::{
         job::{After, Job},
         ledger::OpenStep,
     },
-    ports::{Ports, SourceError},
+    ports::{Ports, Source, SourceError},
 };
 
 /// Finishes a committed run. What fails stays open for the next one.
@@ -74,15 +74,22 @@ pub(super) async fn put_away(
     match ports.source.stat(&stamp.name).await? {
         Some(now) if now == *stamp => {}
         Some(_) => return Ok(Some(format!("{} was replaced by a new upload: the new file stays", stamp.name))),
+        None if *after == After::Delete => {
+            return delete_aside(ports.source.as_ref(), stamp, sha256).await.map(|()| None);
+        }
         None => return Ok(None),
     }
     let marker = job.sync.take.wait_for.as_ref().map(|pattern| pattern.replace("{name}", &stamp.name));
     match after {
         After::Keep => return Ok(None),
-        After::Delete => ports.source.delete(&stamp.name).await?,
+        After::Delete => {
+            if let Some(note) = delete(ports.source.as_ref(), stamp, sha256).await? {
+                return Ok(Some(note));
+            }
+        }
         After::MoveTo(to) => {
             let place = rename(ports, &stamp.name, to, sha256).await?;
-            if let Some(note) = back_if_new(ports, stamp, &place).await? {
+            if let Some(note) = back_if_new(ports.source.as_ref(), stamp, &place).await? {
                 return Ok(Some(note));
             }
         }
@@ -102,16 +109,46 @@ pub(super) async fn put_away(
 }
 
 /// Between the look and the move a new upload may have taken the name: what was moved must be what was read.
-async fn back_if_new(ports: &Ports, stamp: &Stamp, place: &str) -> Result<Option<String>, SourceError> {
-    let moved = ports.source.stat(place).await?;
+async fn back_if_new(source: &dyn Source, stamp: &Stamp, place: &str) -> Result<Option<String>, SourceError> {
+    let moved = source.stat(place).await?;
     if moved.is_none_or(|moved| (moved.size, moved.mtime) == (stamp.size, stamp.mtime)) {
         return Ok(None);
     }
-    ports.source.rename(place, &stamp.name).await?;
+    source.rename(place, &stamp.name).await?;
     Ok(Some(format!(
         "{} was replaced by a new upload while it was moved: the new file is back in its place",
         stamp.name
     )))
+}
+
+/// Deletes a file out of a place of its own, so that no new upload takes the name between the look and the deletion.
+async fn delete(source: &dyn Source, stamp: &Stamp, sha256: &str) -> Result<Option<String>, SourceError> {
+    let place = aside(stamp, sha256);
+    match source.rename(&stamp.name, &place).await {
+        Err(SourceError::Exists(_)) => {
+            delete_aside(source, stamp, sha256).await?;
+            source.rename(&stamp.name, &place).await?;
+        }
+        moved => moved?,
+    }
+    if let Some(note) = back_if_new(source, stamp, &place).await? {
+        return Ok(Some(note));
+    }
+    source.delete(&place).await.map(|()| None)
+}
+
+/// Deletes what an attempt left that was killed between moving the file aside and deleting it.
+async fn delete_aside(source: &dyn Source, stamp: &Stamp, sha256: &str) -> Result<(), SourceError> {
+    let place = aside(stamp, sha256);
+    match source.stat(&place).await? {
+        Some(left) if (left.size, left.mtime) == (stamp.size, stamp.mtime) => source.delete(&place).await,
+        _ => Ok(()),
+    }
+}
+
+/// A name that is never taken for an upload.
+fn aside(stamp: &Stamp, sha256: &str) -> String {
+    format!("{}.{}.tmp", stamp.name, &sha256[..sha256.len().min(16)])
 }
 
 /// Moves a file into a folder under its own name, or under one with time and digest if that is taken.
@@ -151,5 +188,68 @@ mod tests {
         ] {
             assert_eq!(suffixed(name, &now, "ab12cd34ef"), expected);
         }
+    }
+
+    /// A folder into which a new upload comes as soon as somebody has looked.
+    struct Raced(std::sync::Mutex<std::collections::BTreeMap<String, Stamp>>, Stamp);
+
+    #[async_trait::async_trait]
+    impl Source for Raced {
+        fn location(&self) -> String {
+            "raced".to_owned()
+        }
+
+        async fn list(&self) -> Result<Vec<crate::model::file::Listed>, SourceError> {
+            Ok(Vec::new())
+        }
+
+        async fn stat(&self, name: &str) -> Result<Option<Stamp>, SourceError> {
+            let mut files = self.0.lock().unwrap();
+            let found = files.get(name).map(|stamp| Stamp { name: name.to_owned(), ..stamp.clone() });
+            if name == self.1.name {
+                files.insert(name.to_owned(), self.1.clone());
+            }
+            Ok(found)
+        }
+
+        async fn fetch(
+            &self,
+            _: &Stamp,
+            _: &mut (dyn tokio::io::AsyncWrite + Send + Unpin),
+            _: &(dyn Fn(u64) + Send + Sync),
+        ) -> Result<u64, SourceError> {
+            Ok(0)
+        }
+
+        async fn rename(&self, from: &str, to: &str) -> Result<(), SourceError> {
+            let mut files = self.0.lock().unwrap();
+            if files.contains_key(to) {
+                return Err(SourceError::Exists(to.to_owned()));
+            }
+            let file = files.remove(from).ok_or_else(|| SourceError::Missing(from.to_owned()))?;
+            files.insert(to.to_owned(), file);
+            Ok(())
+        }
+
+        async fn delete(&self, name: &str) -> Result<(), SourceError> {
+            self.0.lock().unwrap().remove(name);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_upload_between_the_look_and_the_deletion_is_not_deleted() {
+        let stamp = |size| Stamp { name: "users.csv".to_owned(), size, mtime: jiff::Timestamp::UNIX_EPOCH };
+        let left = || [("users.csv".to_owned(), stamp(1)), (aside(&stamp(1), "ab12"), stamp(1))].into();
+        let raced = Raced(std::sync::Mutex::new(left()), stamp(2));
+        assert_eq!(raced.stat("users.csv").await.unwrap(), Some(stamp(1)));
+        let note = delete(&raced, &stamp(1), "ab12").await.unwrap();
+        assert!(note.unwrap().contains("new upload"));
+        let files = raced.0.lock().unwrap().clone();
+        assert_eq!(files, [("users.csv".to_owned(), stamp(2))].into());
+
+        let quiet = Raced(std::sync::Mutex::new(left()), Stamp { name: "other".to_owned(), ..stamp(2) });
+        assert_eq!(delete(&quiet, &stamp(1), "ab12").await.unwrap(), None);
+        assert!(quiet.0.lock().unwrap().is_empty());
     }
 }
