@@ -58,6 +58,8 @@ pub(super) async fn fetch(
 }
 
 fn moving(record: &mut Record, why: &str) -> Option<Fetched> {
+    // Later files wait behind it.
+    record.more = false;
     record.nothing = Some(format!("{why}: is it still being uploaded? The next run looks again"));
     None
 }

@@ -9,7 +9,7 @@ use crate::{
         report::FileReport,
     },
     ports::Ports,
-    sync::choose::{Choice, choose, passed},
+    sync::choose::{Candidates, Choice, choose},
 };
 
 /// A file to fetch.
@@ -22,11 +22,13 @@ pub(super) struct Chosen {
 /// Lists the folder and chooses. None: there is nothing to take, and the record says why.
 pub(super) async fn look(job: &Job, ports: &Ports, record: &mut Record) -> Result<Option<Chosen>, RunError> {
     ports.watch.at(Progress { step: Step::Look, done: 0, of: None });
-    let seen = std::time::Instant::now();
     let listing = ports.source.list().await?;
+    // Not before: connecting and listing take their time, and the second look must come that much later.
+    let seen = std::time::Instant::now();
     let take = &job.sync.take;
+    let candidates = Candidates::new(&listing, take);
     let names: Vec<_> =
-        listing.iter().filter(|listed| passed(listed, &listing, take).is_none()).map(|l| l.name.clone()).collect();
+        listing.iter().filter(|listed| candidates.passed(listed).is_none()).map(|l| l.name.clone()).collect();
     let imported = ports.store.imported(&job.sync.sync, &names).await?;
     let stamp = match choose(&listing, take, &imported, job.after.as_ref()) {
         Choice::Take(stamp) | Choice::Again(stamp) => stamp,

@@ -1,6 +1,9 @@
 //! Which file a run takes, and why not the others.
 
-use globset::GlobBuilder;
+use std::collections::{HashMap, HashSet};
+
+use globset::{GlobBuilder, GlobMatcher};
+use jiff::Timestamp;
 
 use crate::{
     api::Select,
@@ -47,7 +50,8 @@ const PARTIAL: [&str; 3] = [".part", ".tmp", ".filepart"];
 /// Chooses for an explicit run: of the files not imported yet, or else the last one again. `imported` are committed
 /// runs, newest first. With `after`, only files that come later in the order of `select: All` are looked at.
 pub fn choose(listing: &[Listed], take: &Take, imported: &[LedgerRow], after: Option<&Stamp>) -> Choice {
-    let mut matching: Vec<_> = listing.iter().filter(|listed| passed(listed, listing, take).is_none()).collect();
+    let candidates = Candidates::new(listing, take);
+    let mut matching: Vec<_> = listing.iter().filter(|listed| candidates.passed(listed).is_none()).collect();
     matching.sort_by_key(|listed| (listed.mtime, &listed.name));
     if let Some(after) = after {
         matching.retain(|listed| (listed.mtime, &listed.name) > (after.mtime, &after.name));
@@ -56,7 +60,8 @@ pub fn choose(listing: &[Listed], take: &Take, imported: &[LedgerRow], after: Op
         // An older file behind a newer one would bring back what was.
         matching.drain(..matching.len().saturating_sub(1));
     }
-    let known = |listed: &Listed| imported.iter().any(|row| row.file == Stamp::from(listed));
+    let files: HashSet<&Stamp> = imported.iter().map(|row| &row.file).collect();
+    let known = |listed: &Listed| files.contains(&Stamp::from(listed));
     let new: Vec<_> = matching.iter().filter(|listed| !known(listed)).collect();
     if let Some(listed) = new.iter().find(|listed| listed.size <= take.max_size) {
         return Choice::Take(Stamp::from(**listed));
@@ -64,46 +69,52 @@ pub fn choose(listing: &[Listed], take: &Take, imported: &[LedgerRow], after: Op
     if let Some(listed) = new.first() {
         return Choice::TooLarge(Stamp::from(**listed));
     }
-    let there = |row: &&LedgerRow| matching.iter().any(|listed| Stamp::from(*listed) == row.file);
+    let listed: HashSet<Stamp> = matching.iter().map(|listed| Stamp::from(*listed)).collect();
+    let there = |row: &&LedgerRow| listed.contains(&row.file);
     match imported.iter().find(there) {
         Some(row) if after.is_none() => Choice::Again(row.file.clone()),
         _ => Choice::Nothing,
     }
 }
 
-/// Why a name of the listing is no candidate, whatever the ledger says. Size is judged by [`choose`].
-pub fn passed(listed: &Listed, listing: &[Listed], take: &Take) -> Option<Passed> {
-    if listed.kind != ListedKind::File {
-        return Some(Passed::NotAFile);
-    }
-    if PARTIAL.iter().any(|end| listed.name.to_ascii_lowercase().ends_with(end)) {
-        return Some(Passed::PartialUpload);
-    }
-    if !matches(&take.files, &listed.name) {
-        return Some(Passed::OtherName);
-    }
-    let marker = take.wait_for.as_ref().map(|pattern| pattern.replace("{name}", &listed.name));
-    let marked = |marker: &String| {
-        listing
-            .iter()
-            .any(|other| other.name == *marker && other.kind == ListedKind::File && other.mtime >= listed.mtime)
-    };
-    match marker {
-        Some(marker) if !marked(&marker) => Some(Passed::NoMarker),
-        _ => None,
-    }
+/// Judges the names of one listing, whatever the ledger says. Size is judged by [`choose`].
+pub struct Candidates<'a> {
+    take: &'a Take,
+    /// None where the glob is none. (Validation has compiled it before.)
+    glob: Option<GlobMatcher>,
+    /// When each file was written: a marker must not be older than its file.
+    times: HashMap<&'a str, Timestamp>,
 }
 
-/// Whether a name matches the glob. (Validation has compiled it before.)
-fn matches(glob: &str, name: &str) -> bool {
-    GlobBuilder::new(glob).literal_separator(true).build().is_ok_and(|glob| glob.compile_matcher().is_match(name))
+impl<'a> Candidates<'a> {
+    /// Of this listing.
+    pub fn new(listing: &'a [Listed], take: &'a Take) -> Self {
+        let glob = GlobBuilder::new(&take.files).literal_separator(true).build().ok();
+        let files = listing.iter().filter(|listed| take.wait_for.is_some() && listed.kind == ListedKind::File);
+        let times = files.map(|listed| (listed.name.as_str(), listed.mtime)).collect();
+        Self { take, glob: glob.map(|glob| glob.compile_matcher()), times }
+    }
+
+    /// Why a name is no candidate.
+    pub fn passed(&self, listed: &Listed) -> Option<Passed> {
+        if listed.kind != ListedKind::File {
+            return Some(Passed::NotAFile);
+        }
+        if PARTIAL.iter().any(|end| listed.name.to_ascii_lowercase().ends_with(end)) {
+            return Some(Passed::PartialUpload);
+        }
+        if !self.glob.as_ref().is_some_and(|glob| glob.is_match(&listed.name)) {
+            return Some(Passed::OtherName);
+        }
+        let marker = self.take.wait_for.as_ref().map(|pattern| pattern.replace("{name}", &listed.name))?;
+        let marked = self.times.get(marker.as_str()).is_some_and(|time| *time >= listed.mtime);
+        (!marked).then_some(Passed::NoMarker)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use jiff::Timestamp;
 
     use super::*;
     use crate::model::{counts::Counts, job::After};
@@ -174,7 +185,10 @@ mod tests {
     fn names_and_markers_say_what_is_no_candidate() {
         let take = Take { files: "*".to_owned(), wait_for: Some("{name}.done".to_owned()), ..take(Select::Oldest) };
         let file = listed("u.csv", 5, 1);
-        let why = |listed: &Listed, others: &[Listed]| passed(listed, others, &take);
+        let why = |listed: &Listed, others: &[Listed]| {
+            let listing = [others, &[listed.clone()]].concat();
+            Candidates::new(&listing, &take).passed(listed)
+        };
         assert_eq!(why(&file, &[]), Some(Passed::NoMarker));
         assert_eq!(why(&file, &[listed("u.csv.done", 4, 0)]), Some(Passed::NoMarker));
         assert_eq!(why(&file, &[listed("u.csv.done", 5, 0)]), None);
