@@ -15,6 +15,7 @@ use crate::{
         report::{FileReport, GuardReport, Reports, RunReport, Sample, Timings},
     },
     ports::{ReportError, SourceError, StoreError},
+    sync::decode::DecodeError,
 };
 
 /// A run that has ended: its report, and the first of its changes and rejects.
@@ -62,6 +63,14 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// A file that can't be read: its own fault, unless this machine's disk is to blame. `place` says which file or row.
+    pub(super) fn decoding(place: &str, error: DecodeError) -> Self {
+        match error {
+            DecodeError::Io(error) => Self::Local(error),
+            error => Self::File(format!("{place}: {error}")),
+        }
+    }
+
     /// The run's reason.
     pub fn reason(&self) -> Reason {
         match self {

@@ -67,7 +67,7 @@ fn read_rows(
 ) -> Result<FileRows, RunError> {
     let sync = &job.sync;
     let decoder = Decoder::open(File::open(spool::input(spool))?, &sync.csv, scratch(spool)?)
-        .map_err(|error| RunError::File(format!("{}: {error}", file_name(record))))?;
+        .map_err(|error| RunError::decoding(&file_name(record), error))?;
     let header = decoder.header();
     let correction = header.correction;
     let mapping = mapped_for(sync.action, &sync.mapping);
@@ -134,7 +134,9 @@ impl Reading {
         let mut row = RawRow::default();
         let mut user = User::default();
         let size = rows.decoder.size();
-        while let Some(read) = rows.decoder.next(&mut row).map_err(|error| RunError::File(error.to_string()))? {
+        while let Some(read) =
+            rows.decoder.next(&mut row).map_err(|error| RunError::decoding(&format!("line {}", row.line), error))?
+        {
             self.figures.counts.read += 1;
             if self.figures.counts.read.is_multiple_of(PROGRESS_EVERY) {
                 rows.watch.at(Progress { step: Step::Read, done: rows.decoder.position(), of: Some(size) });

@@ -75,7 +75,7 @@ fn late_rejects(file: &mut FileRows, compared: &Compared) -> Result<(), RunError
     for late in &compared.late {
         file.decoder
             .reread(late.offset, late.reject.line, &mut row)
-            .map_err(|error| RunError::File(format!("line {}: {error}", late.reject.line)))?;
+            .map_err(|error| RunError::decoding(&format!("line {}", late.reject.line), error))?;
         file.rejects.write(&late.reject, &row)?;
     }
     Ok(file.rejects.finish()?)
