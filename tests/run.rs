@@ -90,6 +90,7 @@ scenarios! {
     a_mirror_holds_when_a_key_is_no_value_of_its_column
     a_user_deactivated_again_comes_back
     a_run_that_was_committed_keeps_its_report
+    a_value_replaced_by_a_default_counts_as_lost
 }
 
 fn spec(action: &str, after: Value) -> Value {
@@ -323,4 +324,29 @@ async fn a_run_that_was_committed_keeps_its_report(database: Database) {
     assert_eq!(fs::read_to_string(&place).unwrap(), before);
     assert_eq!(bench.records(&ended).len(), 1, "all its files are there");
     assert_eq!(users(&bench).await, ["E1 b@x - true"]);
+}
+
+async fn a_value_replaced_by_a_default_counts_as_lost(database: Database) {
+    let mut spec = spec("Upsert", json!({"keep": {}}));
+    spec["conflictMode"] = json!("Replace");
+    spec["safeguards"]["maxEmptied"] = json!(0);
+    let bench = bench(database, spec).await;
+    bench.execute("insert into users (id, email, city, active) values ('E1', 'a@x', 'Rome', 'leave')").await;
+    upload(&bench, &[["E1", "b@x", "Rome"]]);
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(ended.report.reason, Reason::Held, "{:?}", ended.report);
+    assert_eq!(users(&bench).await, ["E1 a@x Rome leave"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_rows_that_are_one_user_are_told_and_left_alone() {
+    let bench = Bench::new(Database::Sqlite, spec("Mirror", json!({"keep": {}}))).await;
+    bench.execute("create table users (id text not null primary key, email text, city text)").await;
+    bench.execute("create unique index by_city on users (id collate nocase, city)").await;
+    bench.execute("insert into users values ('E1', 'a@x', 'Rome'), ('e1', 'b@x', 'Oslo')").await;
+    upload(&bench, &[["E1", "c@x", ""]]);
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(ended.report.reason, Reason::TargetInvalid, "{:?}", ended.report);
+    let emails = bench.rows("select email from users order by email").await;
+    assert_eq!(emails, [[Some("a@x".to_owned())], [Some("b@x".to_owned())]]);
 }

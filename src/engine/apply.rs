@@ -157,9 +157,13 @@ impl Compared {
                 if hide { "•••" } else { change.key() }
             )));
         };
-        let counts = &mut self.plan.figures.counts;
+        let figures = &mut self.plan.figures;
+        let counts = &mut figures.counts;
         match change.kind {
-            ChangeKind::Delete | ChangeKind::Deactivate => counts.removed -= 1,
+            ChangeKind::Delete | ChangeKind::Deactivate => {
+                counts.removed -= 1;
+                figures.removals -= 1;
+            }
             ChangeKind::Update | ChangeKind::Restore => counts.updated -= 1,
         }
         counts.rejected += 1;

@@ -92,6 +92,15 @@ pub(super) async fn compare(
     }
     drop(batches);
     let plan = comparison.finish()?;
+    if let Some(key) = &plan.twice {
+        let key = if layout.columns[0].sensitive { "•••" } else { key };
+        return Err(RunError::Table(vec![format!(
+            "two rows of table {} are the same user by their match key ({key}), written in different ways or unique only \
+             beside another column: remove one of them, and see that \"{}\" has a unique index of its own",
+            job.sync.target.table,
+            layout.key().name
+        )]));
+    }
     let mut compared = Compared { plan, late: Vec::new(), not_added: HashSet::new(), not_changed: HashSet::new() };
     outside(job, ports, layout, file, &mut compared).await?;
     record.counts = compared.figures().counts;

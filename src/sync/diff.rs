@@ -93,6 +93,8 @@ pub struct Plan {
     pub changes: BTreeMap<ChangeKind, Spill<Change>>,
     /// Users whom the sync deactivated and somebody else set back.
     pub forget: Vec<String>,
+    /// A match key that two rows of the table have: then nobody can say whose row is whose.
+    pub twice: Option<String>,
     /// What the safeguards look at.
     pub figures: Figures,
 }
@@ -107,6 +109,7 @@ pub struct Comparison<'a> {
     scratch: &'a dyn Fn() -> io::Result<File>,
     changes: BTreeMap<ChangeKind, SpillWriter<Change>>,
     forget: Vec<String>,
+    twice: Option<String>,
     figures: Figures,
 }
 
@@ -124,7 +127,8 @@ impl<'a> Comparison<'a> {
         index.forget_seen();
         let users = users.read()?;
         let changes = BTreeMap::new();
-        Ok(Self { rules, layout, index, users, deactivated, scratch, changes, forget: Vec::new(), figures })
+        let (forget, twice) = (Vec::new(), None);
+        Ok(Self { rules, layout, index, users, deactivated, scratch, changes, forget, twice, figures })
     }
 
     /// Compares one row of the table (the layout's columns in order).
@@ -140,17 +144,24 @@ impl<'a> Comparison<'a> {
         match self.index.find(key) {
             None => self.absent(row, inactive, since),
             Some(Found::Rejected { user, .. }) => {
-                self.index.see(user);
+                self.see(user, key);
                 Ok(())
             }
-            Some(Found::User { user, place }) => {
-                self.index.see(user);
-                match self.rules.action {
-                    Action::Delete => self.listed_for_removal(row, inactive, place),
-                    _ => self.present(row, user, place, inactive, since.is_some()),
-                }
-            }
+            Some(Found::User { user, .. }) if self.see(user, key) => Ok(()),
+            Some(Found::User { user, place }) => match self.rules.action {
+                Action::Delete => self.listed_for_removal(row, inactive, place),
+                _ => self.present(row, user, place, inactive, since.is_some()),
+            },
         }
+    }
+
+    /// Notes that the table has the user. True if another row of it was the same user already.
+    fn see(&mut self, user: UserRef, key: &str) -> bool {
+        let before = self.index.see(user);
+        if before && self.twice.is_none() {
+            self.twice = Some(key.to_owned());
+        }
+        before
     }
 
     /// The table is read.
@@ -162,7 +173,7 @@ impl<'a> Comparison<'a> {
             Action::Upsert | Action::Mirror => figures.counts.added += unseen,
         }
         let changes = self.changes.into_iter().map(|(kind, spill)| Ok((kind, spill.finish()?)));
-        Ok(Plan { changes: changes.collect::<io::Result<_>>()?, forget: self.forget, figures })
+        Ok(Plan { changes: changes.collect::<io::Result<_>>()?, forget: self.forget, twice: self.twice, figures })
     }
 
     fn since(&self, key: &str) -> Option<u64> {
@@ -262,7 +273,10 @@ impl<'a> Comparison<'a> {
             }
         }
         self.figures.counts.updated += 1;
-        self.figures.emptied += u64::from(change.properties().any(|(_, old, new)| !is_empty(old) && is_empty(new)));
+        // A column that `Replace` empties may be left with its default: the value that the user had is lost all the same.
+        let cleared = |at: usize| self.layout.columns[at].role == Role::Cleared;
+        let loses = |(at, old, new)| !is_empty(old) && (is_empty(new) || cleared(at));
+        self.figures.emptied += u64::from(change.properties().any(loses));
         self.push(change)
     }
 

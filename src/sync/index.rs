@@ -111,9 +111,12 @@ impl FileIndex {
         Some(digest(&mut self.frame, self.seed, chosen(specified, row)) == entry.values)
     }
 
-    /// Notes that the table has this user.
-    pub fn see(&mut self, user: UserRef) {
-        self.entries.get_mut(user.0).place |= SEEN;
+    /// Notes that the table has this user. True if that was noted before.
+    pub fn see(&mut self, user: UserRef) -> bool {
+        let place = &mut self.entries.get_mut(user.0).place;
+        let before = *place & SEEN != 0;
+        *place |= SEEN;
+        before
     }
 
     /// Notes that a user of the file can't be imported after all.
