@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::{Shell, generate};
 
-use super::{Cli, Exit};
+use super::{Cli, Exit, output};
 
 /// Arguments of `usersync completions`.
 #[derive(Debug, Args)]
@@ -16,6 +16,8 @@ pub struct CompletionsArgs {
 
 /// Prints the script.
 pub fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
-    generate(args.shell, &mut Cli::command(), "usersync", &mut std::io::stdout());
+    let mut script = Vec::new();
+    generate(args.shell, &mut Cli::command(), "usersync", &mut script);
+    output::text(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Completed)
 }

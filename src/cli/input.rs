@@ -29,11 +29,15 @@ pub struct Manifests {
 }
 
 impl Manifests {
-    /// The `-f` arguments as they were typed.
-    pub fn names(&self) -> Vec<String> {
-        self.files.iter().map(|file| file.display().to_string()).collect()
+    /// The arguments as they were typed.
+    pub fn typed(&self) -> Vec<String> {
+        let files = self.files.iter().flat_map(|file| ["-f".to_owned(), file.display().to_string()]);
+        files.chain(option("--secrets", self.secrets.as_deref())).collect()
     }
 }
+
+/// The installation, if nothing else is said.
+const INSTANCE: &str = "usersync";
 
 /// Where a command keeps what it must remember.
 #[derive(Debug, Args)]
@@ -42,15 +46,25 @@ pub struct Place {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Tells installations apart that write to one database
-    #[arg(long, value_name = "NAME", default_value = "usersync")]
+    #[arg(long, value_name = "NAME", default_value = INSTANCE)]
     instance: String,
 }
 
 impl Place {
+    /// The arguments as they were typed; a default is left out.
+    pub fn typed(&self) -> Vec<String> {
+        let instance = (self.instance != INSTANCE).then(|| Path::new(&self.instance));
+        [option("--data", self.data.as_deref()), option("--instance", instance)].concat()
+    }
+
     /// The state folder.
     pub fn folder(&self, manifests: &Manifests) -> PathBuf {
         self.data.clone().unwrap_or_else(|| beside(manifests.files.first().map_or(Path::new("-"), PathBuf::as_path)))
     }
+}
+
+fn option(name: &str, value: Option<&Path>) -> Vec<String> {
+    value.map_or_else(Vec::new, |value| vec![name.to_owned(), value.display().to_string()])
 }
 
 /// The valid syncs of the manifests. None: there are problems, and they were printed.

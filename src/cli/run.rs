@@ -119,11 +119,16 @@ fn print(ended: &Ended, args: &RunArgs) -> anyhow::Result<()> {
     match args.output {
         Output::Json => output::line(&serde_json::to_string(&ended.report)?)?,
         Output::Text => {
-            let lines = summary(&ended.report, &ended.sample, &args.manifests.names());
+            let lines = summary(&ended.report, &ended.sample, &typed(args));
             output::text(&style::styled(&lines, style::colour_on_stdout()))?;
         }
     }
     Ok(())
+}
+
+/// The arguments that an approval of this run needs too.
+fn typed(args: &RunArgs) -> Vec<String> {
+    [args.manifests.typed(), args.place.typed()].concat()
 }
 
 fn exit(reason: Reason) -> Exit {

@@ -151,26 +151,32 @@ fn aside(stamp: &Stamp, sha256: &str) -> String {
     format!("{}.{}.tmp", stamp.name, &sha256[..sha256.len().min(16)])
 }
 
-/// Moves a file into a folder under its own name, or under one with time and digest if that is taken.
+/// Moves a file into a folder under its own name, or under one with time, digest and number if that is taken.
 async fn rename(ports: &Ports, name: &str, folder: &str, sha256: &str) -> Result<String, SourceError> {
-    let place = format!("{folder}/{name}");
-    match ports.source.rename(name, &place).await {
-        Err(SourceError::Exists(_)) => {
-            let place = format!("{folder}/{}", suffixed(name, &jiff::Timestamp::now(), sha256));
-            ports.source.rename(name, &place).await?;
-            Ok(place)
+    let now = jiff::Timestamp::now();
+    let mut place = format!("{folder}/{name}");
+    for number in 1.. {
+        match ports.source.rename(name, &place).await {
+            Err(SourceError::Exists(_)) if number <= NUMBERS => {
+                place = format!("{folder}/{}", suffixed(name, &now, sha256, number));
+            }
+            moved => return moved.map(|()| place),
         }
-        moved => moved.map(|()| place),
     }
+    Ok(place)
 }
 
-/// `users.csv` becomes `users_20261122T010203Z_ab12cd34.csv`.
-fn suffixed(name: &str, now: &jiff::Timestamp, sha256: &str) -> String {
+/// How many files of one name and content may be put away within a second.
+const NUMBERS: u32 = 100;
+
+/// `users.csv` becomes `users_20261122T010203Z_ab12cd34.csv`, and from number 2 on `users_20261122T010203Z_ab12cd34_2.csv`.
+fn suffixed(name: &str, now: &jiff::Timestamp, sha256: &str, number: u32) -> String {
     let (stem, end) = match name.rfind('.').filter(|at| *at > 0) {
         Some(at) => name.split_at(at),
         None => (name, ""),
     };
-    format!("{stem}_{}_{}{end}", now.strftime("%Y%m%dT%H%M%SZ"), &sha256[..sha256.len().min(8)])
+    let number = if number > 1 { format!("_{number}") } else { String::new() };
+    format!("{stem}_{}_{}{number}{end}", now.strftime("%Y%m%dT%H%M%SZ"), &sha256[..sha256.len().min(8)])
 }
 
 #[cfg(test)]
@@ -186,8 +192,9 @@ mod tests {
             (".users", ".users_20261122T010203Z_ab12cd34"),
             ("a.b.csv", "a.b_20261122T010203Z_ab12cd34.csv"),
         ] {
-            assert_eq!(suffixed(name, &now, "ab12cd34ef"), expected);
+            assert_eq!(suffixed(name, &now, "ab12cd34ef", 1), expected);
         }
+        assert_eq!(suffixed("users.csv", &now, "ab12cd34ef", 2), "users_20261122T010203Z_ab12cd34_2.csv");
     }
 
     /// A folder into which a new upload comes as soon as somebody has looked.

@@ -72,7 +72,7 @@ fn old_enough(job: &Job, stamp: &Stamp) -> bool {
 }
 
 async fn copy(ports: &Ports, stamp: &Stamp, path: &Path) -> Result<String, RunError> {
-    let file = tokio::fs::File::create(path).await?;
+    let file = tokio::fs::File::from_std(spool::create(path)?);
     let mut into = Hashing { file: BufWriter::with_capacity(512 << 10, file), hash: Sha256::new() };
     let at = |done| Progress { step: Step::Fetch, done, of: Some(stamp.size) };
     ports.watch.at(at(0));

@@ -2,8 +2,9 @@
 
 use super::outcome::{Record, RunError};
 use crate::{
+    api::Select,
     model::{
-        file::Stamp,
+        file::{Listed, Stamp},
         job::Job,
         progress::{Progress, Step},
         report::FileReport,
@@ -22,10 +23,11 @@ pub(super) struct Chosen {
 /// Lists the folder and chooses. None: there is nothing to take, and the record says why.
 pub(super) async fn look(job: &Job, ports: &Ports, record: &mut Record) -> Result<Option<Chosen>, RunError> {
     ports.watch.at(Progress { step: Step::Look, done: 0, of: None });
-    let listing = ports.source.list().await?;
+    let mut listing = ports.source.list().await?;
     // Not before: connecting and listing take their time, and the second look must come that much later.
     let seen = std::time::Instant::now();
     let take = &job.sync.take;
+    let outdated = outdated(job, ports, &mut listing).await?;
     let candidates = Candidates::new(&listing, take);
     let names: Vec<_> =
         listing.iter().filter(|listed| candidates.passed(listed).is_none()).map(|l| l.name.clone()).collect();
@@ -43,18 +45,34 @@ pub(super) async fn look(job: &Job, ports: &Ports, record: &mut Record) -> Resul
             )));
         }
         Choice::Nothing => {
-            record.nothing = Some(format!(
-                "no file in {} matches `{}` ({} names there)",
-                ports.source.location(),
-                take.files,
-                listing.len()
-            ));
+            let place = ports.source.location();
+            record.nothing = Some(match outdated {
+                Some(last) => {
+                    format!("no file in {place} is newer than {last}, which was imported last (`select: Newest`)")
+                }
+                None => format!("no file in {place} matches `{}` ({} names there)", take.files, listing.len()),
+            });
             return Ok(None);
         }
     };
     record.more = matches!(choose(&listing, take, &imported, Some(&stamp)), Choice::Take(_));
     note(record, &stamp);
     Ok(Some(Chosen { stamp, seen }))
+}
+
+/// With `select: Newest`, leaves out what is older than the file imported last, wherever that is now: it would bring back
+/// what was. Some: there was such a file, and this is the name of the last one.
+async fn outdated(job: &Job, ports: &Ports, listing: &mut Vec<Listed>) -> Result<Option<String>, RunError> {
+    let take = &job.sync.take;
+    if take.select != Select::Newest {
+        return Ok(None);
+    }
+    let Some(last) = ports.store.last(&job.sync.sync).await?.map(|row| row.file) else { return Ok(None) };
+    let all = listing.clone();
+    let candidates = Candidates::new(&all, take);
+    let new = |listed: &Listed| (listed.mtime, &listed.name) >= (last.mtime, &last.name);
+    listing.retain(|listed| new(listed) || candidates.passed(listed).is_some());
+    Ok((listing.len() < all.len()).then_some(last.name))
 }
 
 fn note(record: &mut Record, stamp: &Stamp) {

@@ -36,7 +36,7 @@ impl RejectLog {
             _ => fs::create_dir_all(spool::report(spool))?,
         }
         let path = spool::report(spool).join(rejects_name(file));
-        let open: Open = Box::new(move || File::create(path));
+        let open: Open = Box::new(move || spool::create(&path));
         Ok(Self { writer: Some(RejectsWriter::new(Lazy::new(open), header, delimiter)), first: Vec::new() })
     }
 

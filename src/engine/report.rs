@@ -94,7 +94,7 @@ fn changes(
     if counts.added + counts.updated + counts.removed == 0 {
         return Ok(());
     }
-    let create = |name: &str| File::create(spool::report(spool).join(name));
+    let create = |name: &str| spool::create(&spool::report(spool).join(name));
     let mut changes = ChangesWriter::new(create("changes.csv.gz")?, layout)?;
     let mut records = RecordsWriter::new(create("records.jsonl.gz")?, layout);
     let sample = &mut record.sample.changes;
@@ -131,7 +131,7 @@ fn changes(
 
 fn write_json(folder: &Path, report: &RunReport) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let mut file = File::create(folder.join(REPORT))?;
+    let mut file = spool::create(&folder.join(REPORT))?;
     report_json(&mut file, report)?;
     file.sync_all()?;
     File::open(folder)?.sync_all()

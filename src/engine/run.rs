@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use jiff::SignedDuration;
-
 use super::{
     apply::{Applied, apply},
     archive,
@@ -119,8 +117,7 @@ async fn approved(job: &Job, ports: &Ports, sha256: &str) -> Result<Option<Appro
         )));
     }
     if let (Some(held), Some(last)) = (approval.held, ports.store.last(&job.sync.sync).await?)
-        // A held run is kept with whole seconds, as Kubernetes writes times: within its second, the import was before.
-        && last.committed.duration_since(held) >= SignedDuration::from_secs(1)
+        && last.committed > held
     {
         return Err(RunError::Outdated(format!(
             "the approval is void: run {} has imported {} since. Look at a simulation and approve that",

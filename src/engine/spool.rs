@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -20,6 +21,11 @@ pub(super) fn report(spool: &Path) -> PathBuf {
 /// committed what is staged there.
 pub(super) fn ending(spool: &Path) -> PathBuf {
     spool.join("ending")
+}
+
+/// Makes a file that only this account may read: what people's files say is in it.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// An empty file without a name: gone when it is closed, also when the process is killed.

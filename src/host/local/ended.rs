@@ -7,6 +7,10 @@ use crate::{
     model::{reason::Verdict, report::RunReport},
 };
 
+/// When the run ended, to the nanosecond: a time of the Kubernetes API has whole seconds, and an approval must know
+/// whether an import was committed before or after.
+pub(super) const ENDED: &str = "usersync.dev/ended";
+
 /// The longest message of a condition, in characters (Kubernetes API conventions).
 const MESSAGE: usize = 32_768;
 
@@ -27,6 +31,7 @@ pub fn ended(namespace: &str, spec: UserSyncRunSpec, report: &RunReport) -> User
     let mut run = UserSyncRun::new(&report.run, spec);
     run.metadata.namespace = Some(namespace.to_owned());
     run.metadata.creation_timestamp = Some(Time(report.start_time));
+    run.metadata.annotations = Some([(ENDED.to_owned(), report.completion_time.to_string())].into());
     run.status = Some(UserSyncRunStatus {
         conditions: vec![succeeded],
         start_time: Some(Time(report.start_time)),

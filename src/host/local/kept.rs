@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_yaml::Value;
 
-use super::private::StateError;
+use super::{ended::ENDED, private::StateError};
 use crate::{
     api::UserSyncRun,
     model::{job::Shown, reason::Reason},
@@ -81,9 +81,17 @@ impl Kept {
         let corrupt = |why: &str| StateError::Corrupt { path: self.path.clone(), why: why.to_owned() };
         let shown = self.shown()?;
         let run = self.object["metadata"]["name"].as_str().ok_or_else(|| corrupt("metadata.name is missing"))?;
-        let ended = self.object["status"]["completionTime"].as_str().and_then(|text| text.parse().ok());
-        let ended = ended.ok_or_else(|| corrupt("status.completionTime is no time"))?;
+        let ended = self.ended().ok_or_else(|| corrupt("status.completionTime is no time"))?;
         Ok(Held { run: run.to_owned(), shown, ended })
+    }
+
+    /// When it ended; where only the second is known, at its end.
+    pub fn ended(&self) -> Option<Timestamp> {
+        let time = |value: &Value| value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+        time(&self.object["metadata"]["annotations"][ENDED]).or_else(|| {
+            let second = time(&self.object["status"]["completionTime"])?;
+            second.checked_add(SignedDuration::from_nanos(999_999_999)).ok()
+        })
     }
 
     /// What it showed. A number that is missing is no zero: an approval would cover less, or more, than was seen.

@@ -143,7 +143,7 @@ impl State {
                 runs.push(run);
             }
         }
-        runs.sort_by(|a, b| (b.started(), b.path()).cmp(&(a.started(), a.path())));
+        runs.sort_by(|a, b| (b.started(), b.ended(), b.path()).cmp(&(a.started(), a.ended(), a.path())));
         Ok(runs)
     }
 }

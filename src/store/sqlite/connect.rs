@@ -1,6 +1,7 @@
 //! Where the database file is, and connections to it.
 
 use std::{
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -23,6 +24,8 @@ pub struct File {
     create: bool,
     /// Whether it is opened for reading only.
     read_only: bool,
+    /// Whether it is ours alone: made so that no other account can read it.
+    private: bool,
     /// How long to wait for a lock.
     lock: Duration,
 }
@@ -67,12 +70,12 @@ impl File {
             .map_err(|_| invalid("the path of the SQLite file is not UTF-8"))?;
         let path = std::path::absolute(options.get_filename())
             .map_err(|error| invalid(&format!("the path of the SQLite file can't be used: {error}")))?;
-        Ok(Self { path, create, read_only, lock })
+        Ok(Self { path, create, read_only, private: false, lock })
     }
 
     /// A file that is made when something is to be written.
     pub fn embedded(path: &Path, lock: Duration) -> Self {
-        Self { path: path.to_owned(), create: true, read_only: false, lock }
+        Self { path: path.to_owned(), create: true, read_only: false, private: true, lock }
     }
 
     /// Whether there is such a file.
@@ -86,10 +89,23 @@ impl File {
         }
     }
 
+    /// Makes the file if it is missing. An empty one is a new database to SQLite, and its journal gets the same mode.
+    fn make_private(&self) -> Result<(), StoreError> {
+        match std::fs::File::options().write(true).create_new(true).mode(0o600).open(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(StoreError::Denied(format!("SQLite database {} can't be made: {error}", self.path.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A connection; None where there is no file and `access` makes none.
     pub async fn connect(&self, access: Access) -> Result<Option<SqliteConnection>, StoreError> {
         if !self.exists()? && !self.may_create(access)? {
             return Ok(None);
+        }
+        if self.private && access == Access::Write {
+            self.make_private()?;
         }
         let options = SqliteConnectOptions::new()
             .filename(&self.path)

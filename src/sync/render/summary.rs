@@ -40,16 +40,16 @@ const VALUE: usize = 60;
 /// How many properties of one user are shown.
 const PROPERTIES: usize = 8;
 
-/// The summary of a run that ended. `manifests` are the `-f` arguments as they were typed, for the command that
-/// approves.
-pub fn summary(report: &RunReport, sample: &Sample, manifests: &[String]) -> Vec<Line> {
+/// The summary of a run that ended. `arguments` are those of the run as they were typed (`-f`, its value, …), for
+/// the command that approves.
+pub fn summary(report: &RunReport, sample: &Sample, arguments: &[String]) -> Vec<Line> {
     let mut page = Page::default();
     page.add(Tone::Verdict(report.reason.verdict()), verdict_line(report));
     facts(&mut page, report);
     counts(&mut page, report);
     changes(&mut page, report, sample);
     rejects(&mut page, report, sample);
-    guard(&mut page, report, manifests);
+    guard(&mut page, report, arguments);
     if !report.warnings.is_empty() {
         page.block("");
     }
@@ -227,7 +227,7 @@ fn more(page: &mut Page, all: u64, shown: usize, place: Option<&str>) {
 }
 
 /// Why the run is held, and how it is approved.
-fn guard(page: &mut Page, report: &RunReport, manifests: &[String]) {
+fn guard(page: &mut Page, report: &RunReport, arguments: &[String]) {
     if !report.guard.held {
         return;
     }
@@ -236,12 +236,12 @@ fn guard(page: &mut Page, report: &RunReport, manifests: &[String]) {
         page.add(Tone::Warning, format!("    {}", paragraph(reason, 6)));
     }
     if let Some(sha256) = report.file.as_ref().and_then(|file| file.sha256.as_deref()) {
-        let files: String = match manifests {
+        let typed: String = match arguments {
             [] => " -f …".into(),
-            some => some.iter().map(|m| format!(" -f {}", quoted(m))).collect(),
+            some => some.iter().map(|argument| format!(" {}", quoted(argument))).collect(),
         };
         page.add(Tone::Plain, "    If that is right, import this very file with:");
-        page.add(Tone::Plain, format!("    usersync run{files} --approve {}", visible(sha256)));
+        page.add(Tone::Plain, format!("    usersync run{typed} --approve {}", visible(sha256)));
     }
 }
 

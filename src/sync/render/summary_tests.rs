@@ -73,8 +73,8 @@ fn sample() -> Sample {
 }
 
 fn golden(name: &str, report: &RunReport, sample: &Sample, manifests: &[&str]) {
-    let manifests: Vec<String> = manifests.iter().map(|m| (*m).to_owned()).collect();
-    let text = plain(&summary(report, sample, &manifests));
+    let arguments: Vec<String> = manifests.iter().flat_map(|m| ["-f".to_owned(), (*m).to_owned()]).collect();
+    let text = plain(&summary(report, sample, &arguments));
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sync/render/golden").join(name);
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &text).unwrap();
