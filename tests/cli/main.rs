@@ -1,0 +1,18 @@
+//! The command line from outside: the built binary in folders of its own, with SQLite. What goes to stdout is compared with
+//! the files of `tests/golden/cli`; `UPDATE=1` writes them anew.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod approve;
+mod archive;
+mod corrections;
+mod crash;
+mod formats;
+mod manifests;
+mod output;
+mod remove;
+mod safeguards;
+mod secrecy;
+mod select;
+mod state;
+mod target;
+mod world;

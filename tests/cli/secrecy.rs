@@ -1,0 +1,119 @@
+//! Sensitive values and Secrets stay where they belong; nobody's cell is run by a spreadsheet or a terminal.
+
+use std::{fs, path::Path};
+
+use super::world::World;
+
+const MAPPING: &str =
+    "mapping: {userId: {column: id}, properties: [{property: name}, {property: band, sensitive: true, type: Integer}]}";
+
+/// Every file below a folder that holds a text, unpacked if need be.
+fn holding(folder: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(holding(&path, text));
+            continue;
+        }
+        let mut bytes = fs::read(&path).unwrap();
+        if path.extension().is_some_and(|end| end == "gz") {
+            let mut plain = Vec::new();
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(bytes.as_slice()), &mut plain).unwrap();
+            bytes = plain;
+        }
+        if String::from_utf8_lossy(&bytes).contains(text) {
+            found.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn sensitive_values_are_in_the_rejects_file_and_nowhere_else() {
+    let world = World::new(&[MAPPING, "safeguards: {maxRejected: \"100%\", maxRemovals: \"100%\"}", "action: Mirror"]);
+    let mut said = String::new();
+    let mut run = |file: &str| {
+        world.drop_file(file);
+        for args in [&["run", "-f", "hr.yaml", "--simulate"][..], &["run", "-f", "hr.yaml"]] {
+            let mut command = world.command(args);
+            let ended = command.env("USERSYNC_LOG", "trace").output().unwrap();
+            said += &String::from_utf8(ended.stdout).unwrap();
+            said += &String::from_utf8(ended.stderr).unwrap();
+        }
+    };
+    run("id,name,band\nE1,Ann,77001\nE2,Bob,77002\n");
+    run("id,name,band\nE1,Ann,77003\nE2,Bob,x77004\nE3,Cem,7700599999999999999999999\n");
+    run("id,name,band\nE1,Ann,77003\n");
+    assert!(said.contains("•••"), "that it changed is said: {said}");
+    assert!(!said.contains("7700"), "{said}");
+    let mut found = holding(&world.path(".usersync"), "7700");
+    found.sort();
+    found.dedup();
+    assert_eq!(found, ["userdata_1_rejects.csv"]);
+}
+
+#[test]
+fn a_sensitive_key_is_not_shown_in_the_terminal() {
+    let world = World::new(&[
+        "mapping: {userId: {column: id}, properties: [{property: name}]}",
+        "target: {url: {secretKeyRef: {name: db, key: url}}}",
+    ]);
+    world.write("secrets/db/url", "sqlite:people-none.db");
+    world.drop_file("id,name\nE1,Ann\n");
+    let ran = world.usersync(&["run", "-f", "hr.yaml", "--secrets", "secrets", "-o", "json"]);
+    assert_eq!(ran.code, 1, "the file is not there: {ran:?}");
+    assert!(!world.exists("people-none.db"), "and is not made");
+    world.write("secrets/db/url", "postgres://u:hunter2@127.0.0.1:1/db");
+    let mut command = world.command(&["run", "-f", "hr.yaml", "--secrets", "secrets"]);
+    let ended = command.env("USERSYNC_LOG", "trace").output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(said.contains("TargetUnreachable"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_eq!(holding(&world.path(".usersync"), "hunter2"), Vec::<String>::new());
+}
+
+#[test]
+fn cells_that_a_spreadsheet_would_run_get_an_apostrophe() {
+    let mapping = "mapping: {userId: {column: id}, properties: [{property: name}, {property: mail, type: Email}]}";
+    let world = World::new(&[
+        mapping,
+        "source: {directory: {path: inbox}, csv: {trim: false}}",
+        "safeguards: {maxRejected: \"100%\"}",
+    ]);
+    world.import("id,name,mail\nE1,Ann,ann@example.com\n");
+    let bad = ["=cmd()", "+1", "-1", "@x", "'x", "\tx"];
+    let rows: String = bad.iter().enumerate().map(|(n, cell)| format!("R{n},\"{cell}\",wrong\n")).collect();
+    world.drop_file(format!("id,name,mail\nE1,=HYPERLINK(1),ann@example.com\n{rows}=K,x,k@example.com\n"));
+    let one = world.run(&[]);
+    assert_eq!((one.code, one.count("added"), one.count("updated")), (4, 1, 1), "{one:?}");
+    let rejects = one.report_text(&world, "rejects");
+    for cell in bad {
+        assert!(rejects.contains(&format!("'{cell}")), "{cell:?}: {rejects}");
+    }
+    let changes = one.report_text(&world, "changes");
+    assert!(changes.contains("'=HYPERLINK(1)") && changes.contains("added,'=K"), "{changes}");
+    let stored = world.users("select name from users where id in ('E1', '=K') order by id");
+    assert_eq!(stored, ["x", "=HYPERLINK(1)"], "the database has what was sent");
+}
+
+#[test]
+fn a_terminal_is_not_steered_by_a_file() {
+    let world = World::new(&[]);
+    world.import("id,name,mail\nE1,Ann,ann@example.com\n");
+    world.drop_file(
+        "id,name,mail\nE1,\u{1b}[2J\u{202e}owned\u{7},ann@example.com\nE2,\u{9b}31m,\u{1b}]0;x\u{7}\n\u{1b}[1m,x,y\n",
+    );
+    for args in [
+        &["preview", "-f", "hr.yaml"][..],
+        &["run", "-f", "hr.yaml", "--simulate"],
+        &["run", "-f", "hr.yaml", "-o", "json"],
+        &["run", "-f", "hr.yaml"],
+    ] {
+        let ran = world.usersync(args);
+        let steering = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!ran.stdout.contains(steering) && !ran.stderr.contains(steering), "{args:?}: {ran:?}");
+        assert!(ran.stdout.len() > 50, "{ran:?}");
+    }
+}
