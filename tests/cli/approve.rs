@@ -93,3 +93,18 @@ fn a_file_that_breaches_nothing_needs_no_approval_and_takes_one() {
     let sha = world.run(&["--simulate"]).sha256().to_owned();
     assert_eq!(world.run(&["--approve", &sha]).counts(), "read 3, added 3");
 }
+
+#[test]
+fn the_command_that_approves_is_that_of_the_run() {
+    let world = World::new(&["safeguards: {minRows: 2}"]);
+    world.drop_file(people(1));
+    let args = ["run", "-f", "./hr.yaml", "--data", "my data", "--secrets", "secrets", "--instance", "blue"];
+    let held = world.usersync(&args);
+    assert_eq!(held.code, 3, "{held:?}");
+    let line = held.stdout.lines().find(|line| line.contains("--approve")).unwrap().trim();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &line.replacen("usersync", env!("CARGO_BIN_EXE_usersync"), 1)]).current_dir(world.path("."));
+    let pasted = command.output().unwrap();
+    assert_eq!(pasted.status.code(), Some(0), "{line}: {pasted:?}");
+    assert_eq!(world.query("my data/users.db", "select id from users"), ["E1"]);
+}
