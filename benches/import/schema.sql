@@ -1,3 +1,4 @@
+set client_min_messages = warning;
 drop table if exists users;
 create table users (
     employee_id text primary key,
