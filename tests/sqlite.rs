@@ -10,7 +10,7 @@ use usersync::{
     api::{Action, PropertyType},
     model::{
         change::{Change, ChangeKind},
-        column::{ColumnDefault, ColumnType, Table},
+        column::{Case, ColumnDefault, ColumnType, Table},
         counts::Counts,
         file::Stamp,
         job::SyncId,
@@ -219,7 +219,7 @@ async fn the_table_is_described() {
     let column = |name: &str| table.column(name).unwrap();
     assert_eq!((column("id").nullable, &column("id").default), (false, &ColumnDefault::Expression));
     assert_eq!(column("org").default, ColumnDefault::Constant("acme".into()));
-    assert_eq!(column("mail").kind, ColumnType::Text { max: None, padded: false, ignore_case: true });
+    assert_eq!(column("mail").kind, ColumnType::Text { max: None, padded: false, case: Case::AsciiIgnored });
     assert_eq!(column("mail").sql_type, "varchar(80)");
     assert_eq!(column("name").default, ColumnDefault::Constant(String::new()));
     assert_eq!(column("made").default, ColumnDefault::Expression);

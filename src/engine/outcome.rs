@@ -200,21 +200,24 @@ impl Record {
         }
     }
 
-    /// The counts in words: `12 added, 3 updated, 1 rejected`.
+    /// The counts in words: `12 added, 3 updated`, of a simulation `would add 12, update 3`.
     fn words(&self, mode: Mode) -> String {
         let counts = &self.counts;
         let named = [
-            (counts.added, "added"),
-            (counts.updated, "updated"),
-            (counts.removed, "removed"),
-            (counts.rejected, "rejected"),
+            (counts.added, "added", "add"),
+            (counts.updated, "updated", "update"),
+            (counts.removed, "removed", "remove"),
+            (counts.rejected, "rejected", "reject"),
         ];
-        let words: Vec<_> =
-            named.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        let some = named.iter().filter(|(count, ..)| *count > 0);
+        let words: Vec<_> = match mode {
+            Mode::Import => some.map(|(count, done, _)| format!("{count} {done}")).collect(),
+            Mode::Simulation => some.map(|(count, _, would)| format!("{would} {count}")).collect(),
+        };
         match (words.is_empty(), mode) {
             (true, _) => "nothing to change".to_owned(),
             (false, Mode::Import) => words.join(", "),
-            (false, Mode::Simulation) => format!("would be {}", words.join(", ")),
+            (false, Mode::Simulation) => format!("would {}", words.join(", ")),
         }
     }
 }

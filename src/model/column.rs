@@ -56,8 +56,8 @@ pub enum ColumnType {
         max: Option<u32>,
         /// `char(n)`: blanks at the end mean nothing.
         padded: bool,
-        /// The database's unique index ignores case (`citext`, `collate nocase`).
-        ignore_case: bool,
+        /// How the database's unique index compares two of them.
+        case: Case,
     },
     /// A whole number within bounds.
     Integer {
@@ -107,4 +107,16 @@ pub enum ColumnType {
     },
     /// A type that UserSync cannot compare by value yet: it can't be mapped.
     Unsupported,
+}
+
+/// How a unique index compares letters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Case {
+    /// As they are.
+    #[default]
+    Exact,
+    /// `A` is `a`, but `Ä` is not `ä` (SQLite's `collate nocase`).
+    AsciiIgnored,
+    /// `Ä` is `ä` as well (`citext`).
+    Ignored,
 }

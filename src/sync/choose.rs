@@ -186,7 +186,7 @@ mod tests {
         let take = Take { files: "*".to_owned(), wait_for: Some("{name}.done".to_owned()), ..take(Select::Oldest) };
         let file = listed("u.csv", 5, 1);
         let why = |listed: &Listed, others: &[Listed]| {
-            let listing = [others, &[listed.clone()]].concat();
+            let listing = [others, std::slice::from_ref(listed)].concat();
             Candidates::new(&listing, &take).passed(listed)
         };
         assert_eq!(why(&file, &[]), Some(Passed::NoMarker));

@@ -5,12 +5,15 @@ use hashbrown::{HashMap, HashTable};
 use xxhash_rust::xxh3::Xxh3Builder;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use crate::model::{column::ColumnType, plan::Layout};
+use crate::model::{
+    column::{Case, ColumnType},
+    plan::Layout,
+};
 
 /// What the file says of one user, by digest.
 pub struct FileIndex {
     seed: u64,
-    fold: Fold,
+    case: Case,
     entries: Chunks,
     /// Places in `entries`, by the key's digest.
     table: HashTable<u32>,
@@ -64,7 +67,7 @@ impl FileIndex {
     pub fn new(layout: &Layout, seed: u64) -> Self {
         Self {
             seed,
-            fold: Fold::of(&layout.key().kind),
+            case: key_case(&layout.key().kind),
             entries: Chunks::default(),
             table: HashTable::new(),
             masks: Masks::default(),
@@ -139,10 +142,12 @@ impl FileIndex {
 
     /// The digest under which the key is kept, as the database's unique index compares keys.
     pub fn key_digest(&self, key: &str) -> Digest {
-        halves(match self.fold {
-            Fold::Exact => xxh3_128_with_seed(key.as_bytes(), self.seed),
-            Fold::IgnoreCase => xxh3_128_with_seed(key.to_lowercase().as_bytes(), self.seed),
-        })
+        let digest = |key: &str| halves(xxh3_128_with_seed(key.as_bytes(), self.seed));
+        match self.case {
+            Case::Exact => digest(key),
+            Case::AsciiIgnored => digest(&key.to_ascii_lowercase()),
+            Case::Ignored => digest(&key.to_lowercase()),
+        }
     }
 
     fn push(&mut self, entry: Entry) {
@@ -153,18 +158,10 @@ impl FileIndex {
 }
 
 /// How the database's unique index compares keys.
-#[derive(Clone, Copy)]
-enum Fold {
-    Exact,
-    IgnoreCase,
-}
-
-impl Fold {
-    fn of(kind: &ColumnType) -> Self {
-        match kind {
-            ColumnType::Text { ignore_case: true, .. } => Self::IgnoreCase,
-            _ => Self::Exact,
-        }
+fn key_case(kind: &ColumnType) -> Case {
+    match kind {
+        ColumnType::Text { case, .. } => *case,
+        _ => Case::Exact,
     }
 }
 
@@ -265,6 +262,20 @@ mod tests {
         assert_eq!(index.equal(second, [Some("E2"), None, Some("Rome")].into_iter()), Some(true));
         assert_eq!(index.equal(second, [Some("E2"), Some(""), Some("Rome")].into_iter()), Some(false));
         assert_eq!(index.find("e1"), None);
+    }
+
+    #[test]
+    fn keys_are_compared_as_the_unique_index_compares_them() {
+        for (case, alike) in
+            [(Case::Exact, (false, false)), (Case::AsciiIgnored, (true, false)), (Case::Ignored, (true, true))]
+        {
+            let mut layout = layout(&["id"]);
+            layout.columns[0].column.kind = ColumnType::Text { max: None, padded: false, case };
+            let mut index = FileIndex::new(&layout, 7);
+            index.insert("ada", &[], &[], 1);
+            index.insert("jürgen", &[], &[], 2);
+            assert_eq!((index.find("ADA").is_some(), index.find("JÜRGEN").is_some()), alike, "{case:?}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub fn layout(job: &SyncJob, table: &Table) -> Result<Layout, Vec<String>> {
     fit.unique_key();
     fit.named("target.scope", job.target.scope.keys());
     fit.named("target.protectedColumns", &job.target.protected);
+    fit.needed();
     columns.extend(fit.removal());
     columns.extend(fit.cleared());
     if fit.problems.is_empty() { Ok(Layout { columns }) } else { Err(fit.problems) }
@@ -117,6 +118,31 @@ impl Fit<'_> {
                 self.problems
                     .push(format!("table {} has no column \"{name}\", which `{field}` names{near}", self.table.name));
             }
+        }
+    }
+
+    /// A column that needs a value and gets none would refuse every added user.
+    fn needed(&mut self) {
+        if self.job.action == Action::Delete {
+            return;
+        }
+        let (table, mapping, scope) = (self.table, &self.job.mapping, &self.job.target.scope);
+        let without = |column: &&Column| {
+            !column.nullable
+                && !column.generated
+                && column.default == ColumnDefault::None
+                && !is_mapped(mapping, &column.name)
+                && !scope.contains_key(&column.name)
+        };
+        for column in table.columns.iter().filter(without) {
+            self.problems.push(format!(
+                "column \"{}\" of table {} needs a value, has no default and is not mapped: no user could be added. Map it, or \
+                 give it a default: alter table {} alter column {} set default …;",
+                column.name,
+                table.name,
+                table.name,
+                quoted(&column.name)
+            ));
         }
     }
 
@@ -214,6 +240,7 @@ fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::model::column::Case;
 
     /// A layout of text columns: the key, then mapped ones.
     pub(crate) fn layout(names: &[&str]) -> Layout {
@@ -229,7 +256,7 @@ pub(crate) mod tests {
         Column {
             name: name.to_owned(),
             sql_type: "text".to_owned(),
-            kind: ColumnType::Text { max: None, padded: false, ignore_case: false },
+            kind: ColumnType::Text { max: None, padded: false, case: Case::Exact },
             nullable: true,
             default: ColumnDefault::None,
             generated: false,
@@ -239,7 +266,7 @@ pub(crate) mod tests {
     #[test]
     fn an_empty_property_is_null_or_the_default_or_empty_text() {
         let column = |nullable, default, kind| Column { nullable, default, kind, ..text_column("x") };
-        let text = || ColumnType::Text { max: None, padded: false, ignore_case: false };
+        let text = || ColumnType::Text { max: None, padded: false, case: Case::Exact };
         let constant = || ColumnDefault::Constant("en".to_owned());
         assert_eq!(empty_value(&column(true, constant(), text())), Some(None));
         assert_eq!(empty_value(&column(false, constant(), text())), Some(Some("en".to_owned())));

@@ -3,7 +3,7 @@
 use usersync::{
     model::{
         change::ChangeKind,
-        column::{ColumnDefault, ColumnType},
+        column::{Case, ColumnDefault, ColumnType},
         plan::Role,
     },
     ports::{StoreError, UserStore as _},
@@ -29,7 +29,10 @@ async fn a_table_is_described() {
     .await;
     let table = bench.store.inspect().await.unwrap();
     assert_eq!(table.unique, [vec!["id"], vec!["nick"], vec!["org", "id"], vec!["born", "wake"]]);
-    let text = |max, padded, ignore_case| ColumnType::Text { max, padded, ignore_case };
+    let text = |max, padded, any_case| {
+        let case = if any_case { Case::Ignored } else { Case::Exact };
+        ColumnType::Text { max, padded, case }
+    };
     let labels = ["sad", "ok", "o'k"].map(str::to_owned).to_vec();
     let constant = |value: &str| ColumnDefault::Constant(value.to_owned());
     use ColumnDefault::{Expression, None as Nothing};

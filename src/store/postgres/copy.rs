@@ -114,7 +114,7 @@ fn unescape(raw: &str, into: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    const TEXT: ColumnType = ColumnType::Text { max: None, padded: false, ignore_case: false };
+    const TEXT: ColumnType = ColumnType::Text { max: None, padded: false, case: crate::model::column::Case::Exact };
     const DECIMAL: ColumnType = ColumnType::Decimal { precision: None, scale: None };
 
     fn rows(printed: &[u8], cut: usize) -> Result<Vec<Vec<Option<String>>>, CopyError> {

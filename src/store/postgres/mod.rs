@@ -26,7 +26,7 @@ use futures::{StreamExt, stream::BoxStream};
 use self::session::{Server, Session};
 use crate::{
     model::{
-        column::{ColumnType, Table},
+        column::{Case, ColumnType, Table},
         job::{Database, SyncId, Target},
         ledger::{Claim, Fence, LedgerRow, OpenStep},
         plan::Layout,
@@ -160,7 +160,7 @@ impl UserStore for Postgres {
             return Ok(futures::stream::empty().boxed());
         }
         let kinds = [
-            ColumnType::Text { max: None, padded: false, ignore_case: false },
+            ColumnType::Text { max: None, padded: false, case: Case::Exact },
             ColumnType::Integer { min: i64::MIN, max: i64::MAX },
         ];
         let right = ledger::grant(&users, &session.line.name.user);

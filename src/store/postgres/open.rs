@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::Action,
     model::{
-        column::ColumnType,
+        column::{Case, ColumnType},
         job::SyncId,
         ledger::{Claim, Fence},
     },
@@ -109,7 +109,7 @@ async fn resolved(session: &mut Session, users: &Users, claim: &Claim) -> Result
             let kind = &described.column.kind;
             if let Some(value) = scope.get_mut(&described.column.name) {
                 let canonical = value::canonical(kind, value).map(Cow::into_owned).unwrap_or_else(|_| value.clone());
-                let any_case = matches!(kind, ColumnType::Text { ignore_case: true, .. });
+                let any_case = matches!(kind, ColumnType::Text { case: Case::Ignored, .. });
                 *value = if any_case { canonical.to_lowercase() } else { canonical };
             }
         }

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::{model::column::ColumnType, sync::value};
+use crate::{
+    model::column::{Case, ColumnType},
+    sync::value,
+};
 
 /// A column's type as the catalogue has it, domains resolved to their base.
 pub struct CatalogType<'a> {
@@ -24,12 +27,13 @@ pub fn column_type(kind: CatalogType<'_>) -> ColumnType {
     if let Some(labels) = labels {
         return ColumnType::Enum { labels };
     }
+    let case = if loose { Case::Ignored } else { Case::Exact };
     let max = (modifier > 4).then(|| (modifier - 4) as u32);
     match (name, builtin) {
-        ("citext", false) => ColumnType::Text { max: None, padded: false, ignore_case: true },
-        ("text", true) => ColumnType::Text { max: None, padded: false, ignore_case: loose },
-        ("varchar", true) => ColumnType::Text { max, padded: false, ignore_case: loose },
-        ("bpchar", true) => ColumnType::Text { max, padded: true, ignore_case: loose },
+        ("citext", false) => ColumnType::Text { max: None, padded: false, case: Case::Ignored },
+        ("text", true) => ColumnType::Text { max: None, padded: false, case },
+        ("varchar", true) => ColumnType::Text { max, padded: false, case },
+        ("bpchar", true) => ColumnType::Text { max, padded: true, case },
         ("int2", true) => ColumnType::Integer { min: i16::MIN.into(), max: i16::MAX.into() },
         ("int4", true) => ColumnType::Integer { min: i32::MIN.into(), max: i32::MAX.into() },
         ("int8", true) => ColumnType::Integer { min: i64::MIN, max: i64::MAX },
@@ -118,9 +122,9 @@ mod tests {
     #[test]
     fn types_have_their_bounds() {
         for (name, modifier, expected) in [
-            ("varchar", 84, ColumnType::Text { max: Some(80), padded: false, ignore_case: false }),
-            ("bpchar", 7, ColumnType::Text { max: Some(3), padded: true, ignore_case: false }),
-            ("citext", -1, ColumnType::Text { max: None, padded: false, ignore_case: true }),
+            ("varchar", 84, ColumnType::Text { max: Some(80), padded: false, case: Case::Exact }),
+            ("bpchar", 7, ColumnType::Text { max: Some(3), padded: true, case: Case::Exact }),
+            ("citext", -1, ColumnType::Text { max: None, padded: false, case: Case::Ignored }),
             ("numeric", -1, ColumnType::Decimal { precision: None, scale: None }),
             ("numeric", (10 << 16 | 2) + 4, ColumnType::Decimal { precision: Some(10), scale: Some(2) }),
             ("numeric", (10 << 16 | 0x7fe) + 4, ColumnType::Unsupported),

@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_sqlite_would_change_is_refused() {
-        let text = ColumnType::Text { max: None, padded: false, ignore_case: false };
+        let text = ColumnType::Text { max: None, padded: false, case: crate::model::column::Case::Exact };
         let decimal = ColumnType::Decimal { precision: None, scale: None };
         for (kind, value, expected) in [
             (&text, "007", None),

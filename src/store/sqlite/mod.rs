@@ -26,7 +26,7 @@ use self::{
 use super::claims;
 use crate::{
     model::{
-        column::{ColumnType, Table},
+        column::{Case, ColumnType, Table},
         job::SyncId,
         ledger::{Claim, Fence, LedgerRow, OpenStep},
         plan::Layout,
@@ -292,7 +292,7 @@ impl UserStore for Sqlite {
         }
         let users = self.users();
         let values = [&sync.instance, &sync.namespace, &sync.name, &users].map(|text| Stored::Text(text.clone()));
-        let text = ColumnType::Text { max: None, padded: false, ignore_case: false };
+        let text = ColumnType::Text { max: None, padded: false, case: Case::Exact };
         let kinds = vec![text.clone(), text];
         scan::batches(self.file.clone(), connection, ledger::DEACTIVATED.to_owned(), &values, kinds)
     }

@@ -9,7 +9,7 @@ use super::{
     types::{self, Affinity, affinity},
 };
 use crate::model::{
-    column::{Column, ColumnDefault, ColumnType, Table},
+    column::{Case, Column, ColumnDefault, ColumnType, Table},
     plan::Layout,
 };
 
@@ -66,7 +66,7 @@ impl Shape {
 
     /// A constant of the manifest as the column stores it.
     pub fn constant(&self, column: &str, value: &str) -> Stored {
-        let text = || ColumnType::Text { max: None, padded: false, ignore_case: false };
+        let text = || ColumnType::Text { max: None, padded: false, case: Case::Exact };
         let kind = self.table.column(column).map_or_else(text, |c| c.kind.clone());
         let canonical = cell::canonical(&kind, value.into());
         cell::bind(&kind, self.affinity(column), &canonical).unwrap_or_else(|_| Stored::Text(value.to_owned()))
@@ -136,9 +136,10 @@ pub async fn read(connection: &mut SqliteConnection, as_written: &str, name: &st
             shape.table.unique.push(vec![column.clone()]);
         }
         let mut kind = types::kind(&declared, strict);
-        if let ColumnType::Text { padded, ignore_case, .. } = &mut kind {
+        if let ColumnType::Text { padded, case, .. } = &mut kind {
             let by = |collation: &str| unique.iter().any(|i| i.has(&column, collation));
-            (*ignore_case, *padded) = (by("NOCASE"), by("RTRIM"));
+            *case = if by("NOCASE") { Case::AsciiIgnored } else { Case::Exact };
+            *padded = by("RTRIM");
         }
         shape.affinities.push(affinity(&declared, strict));
         shape.table.columns.push(Column {

@@ -1,7 +1,7 @@
 //! Declared types: what SQLite does to a value on its way into a column, and what values the column is meant to hold.
 //! Rules: <https://www.sqlite.org/datatype3.html#determination_of_column_affinity>.
 
-use crate::model::column::ColumnType;
+use crate::model::column::{Case, ColumnType};
 
 /// What SQLite turns a value into when it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub fn affinity(declared: &str, strict: bool) -> Affinity {
 /// What values a column of that declared type is meant to hold: by its affinity, and within the numeric one by the
 /// names that are in use. Lengths and scales are not enforced by SQLite, so they are none.
 pub fn kind(declared: &str, strict: bool) -> ColumnType {
-    let text = ColumnType::Text { max: None, padded: false, ignore_case: false };
+    let text = ColumnType::Text { max: None, padded: false, case: Case::Exact };
     match affinity(declared, strict) {
         Affinity::Text => text,
         Affinity::Integer => ColumnType::Integer { min: i64::MIN, max: i64::MAX },
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn declared_types() {
-        let text = ColumnType::Text { max: None, padded: false, ignore_case: false };
+        let text = ColumnType::Text { max: None, padded: false, case: Case::Exact };
         let integer = ColumnType::Integer { min: i64::MIN, max: i64::MAX };
         let decimal = ColumnType::Decimal { precision: None, scale: None };
         for (declared, expected, numeric) in [

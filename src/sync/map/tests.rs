@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     api::{EmptyCell, PropertyPolicy, PropertyType},
     model::{
-        column::{Column, ColumnDefault, ColumnType},
+        column::{self, Column, ColumnDefault, ColumnType},
         job::{From, Property},
         plan::LayoutColumn,
     },
@@ -35,7 +35,7 @@ fn expression(name: &str, text: &str) -> Property {
 }
 
 fn text() -> ColumnType {
-    ColumnType::Text { max: None, padded: false, ignore_case: false }
+    ColumnType::Text { max: None, padded: false, case: column::Case::Exact }
 }
 
 fn integer() -> ColumnType {

@@ -75,7 +75,7 @@ impl Columns {
 mod tests {
     use super::*;
     use crate::model::{
-        column::{Column, ColumnDefault, ColumnType},
+        column::{Case, Column, ColumnDefault, ColumnType},
         plan::Role,
     };
 
@@ -85,7 +85,7 @@ mod tests {
             column: Column {
                 name: name.into(),
                 sql_type: "text".into(),
-                kind: ColumnType::Text { max: None, padded: false, ignore_case: false },
+                kind: ColumnType::Text { max: None, padded: false, case: Case::Exact },
                 nullable: true,
                 default: ColumnDefault::None,
                 generated: false,

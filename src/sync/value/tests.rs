@@ -12,7 +12,11 @@ fn kinds() -> Vec<ColumnType> {
     kinds.extend([Float { single: true }, Integer { min: i64::MIN, max: i64::MAX }, Integer { min: 0, max: 255 }]);
     kinds.extend([Decimal { precision: None, scale: None }, Decimal { precision: Some(8), scale: Some(2) }]);
     kinds.extend([Decimal { precision: None, scale: Some(0) }]);
-    kinds.extend([Text { max: None, padded: false, ignore_case: false }, text(Some(5), false), text(Some(5), true)]);
+    kinds.extend([
+        Text { max: None, padded: false, case: crate::model::column::Case::Exact },
+        text(Some(5), false),
+        text(Some(5), true),
+    ]);
     kinds.push(Enum { labels: vec!["staff".into(), "guest".into()] });
     for digits in 0..=6 {
         kinds.extend([Timestamp { zoned: true, digits }, Timestamp { zoned: false, digits }]);
@@ -21,7 +25,7 @@ fn kinds() -> Vec<ColumnType> {
 }
 
 fn text(max: Option<u32>, padded: bool) -> ColumnType {
-    ColumnType::Text { max, padded, ignore_case: false }
+    ColumnType::Text { max, padded, case: crate::model::column::Case::Exact }
 }
 
 fn check(kind: &ColumnType, cases: &[(&str, Result<&str, RejectCode>)]) {
