@@ -1,6 +1,6 @@
 //! Preview: the first rows of the next file, raw and mapped. Writes nothing anywhere but its spool folder.
 
-use std::{fs::File, path::Path};
+use std::{collections::HashSet, fs::File, path::Path};
 
 use super::{
     fetch::fetch,
@@ -10,12 +10,17 @@ use super::{
     spool::{self, scratch},
 };
 use crate::{
-    model::{job::Job, reject::Reject},
+    model::{
+        job::{From, Job, Mapping},
+        reject::Reject,
+    },
     ports::Ports,
     sync::{
         decode::{Decoder, RawRow},
+        expression::Expression,
         layout::layout,
         map::{Mapped, Mapper, User},
+        render::masked,
     },
 };
 
@@ -77,6 +82,7 @@ pub async fn preview(
     let mapping = mapped_for(job.sync.action, &job.sync.mapping);
     let mut mapper = Mapper::new(&mapping, &job.sync.csv, &header, &layout, job.sync.conflict)
         .map_err(|problems| failed(problems.join("\n")))?;
+    let hidden = hidden(&mapping, &header.names);
     let (mut row, mut user, mut rows) = (RawRow::default(), User::default(), Vec::new());
     while rows.len() < count {
         let Some(read) = decoder.next(&mut row).map_err(|error| failed(error.to_string()))? else { break };
@@ -84,12 +90,27 @@ pub async fn preview(
             Err(reject) | Ok(Mapped::Rejected(reject)) => PreviewMapped::Rejected(reject),
             Ok(Mapped::Filtered) => PreviewMapped::Filtered,
             Ok(Mapped::User) => {
+                let shown = |at: usize, hidden| masked(user.values[at].as_deref(), hidden).map(str::to_owned);
                 let values = layout.insert_columns();
-                PreviewMapped::User(values.map(|(at, c)| (c.column.name.clone(), user.values[at].clone())).collect())
+                PreviewMapped::User(values.map(|(at, c)| (c.column.name.clone(), shown(at, c.sensitive))).collect())
             }
         };
-        rows.push(PreviewRow { line: row.line, cells: row.cells().map(str::to_owned).collect(), mapped });
+        let shown = |(at, cell)| masked(Some(cell), hidden.contains(&at)).unwrap_or_default().to_owned();
+        rows.push(PreviewRow { line: row.line, cells: row.cells().enumerate().map(shown).collect(), mapped });
     }
     let delimiter = char::from(header.delimiter);
     Ok(Ok(Preview { file, header: header.names, delimiter, encoding: header.encoding.to_owned(), rows }))
+}
+
+/// The places of the file's columns from which a sensitive property comes.
+fn hidden(mapping: &Mapping, header: &[String]) -> HashSet<usize> {
+    let sensitive = mapping.properties.iter().filter(|property| property.sensitive);
+    let names: Vec<String> = sensitive
+        .flat_map(|property| match &property.from {
+            From::Column(names) => names.clone(),
+            From::Expression(text) => Expression::compile(text).map(|e| e.columns()).unwrap_or_default(),
+        })
+        .map(|name| name.trim().to_lowercase())
+        .collect();
+    (0..header.len()).filter(|at| names.contains(&header[*at].to_lowercase())).collect()
 }

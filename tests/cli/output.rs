@@ -236,6 +236,7 @@ fn preview_shows_rows_raw_and_mapped_and_writes_no_database() {
     );
     let ran = world.usersync(&["preview", "-f", "hr.yaml"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+    assert!(!ran.stdout.contains("A7") && !ran.stdout.contains("B2"), "a sensitive value is shown: {ran:?}");
     world.golden("preview.txt", &ran.stdout);
     assert!(!world.exists(".usersync/users.db") && world.exists("inbox/userdata_1.csv"));
 }

@@ -25,7 +25,7 @@ pub mod text;
 pub const MASK: &str = "•••";
 
 /// The value as a report may show it: [`MASK`] in a sensitive column. Empty stays empty.
-fn shown(value: Option<&str>, sensitive: bool) -> Option<&str> {
+pub fn masked(value: Option<&str>, sensitive: bool) -> Option<&str> {
     value.map(|text| if sensitive { MASK } else { text })
 }
 
@@ -62,7 +62,7 @@ impl Columns {
     /// The name of a column, and the value as it may be shown.
     fn show<'a>(&'a self, column: usize, value: Option<&'a str>) -> (&'a str, Option<&'a str>) {
         let Shown { name, sensitive, .. } = &self.0[column];
-        (name, shown(value, *sensitive))
+        (name, masked(value, *sensitive))
     }
 
     /// The match key as it may be shown.
