@@ -109,16 +109,18 @@ pub trait UserStore: Send + Sync {
     async fn check(&self, claim: &Claim) -> Result<(), StoreError>;
 
     /// Makes the ledger if there is none, registers the claim ([`StoreError::Shared`] if another stands against it)
-    /// and begins a new attempt: every earlier fence of the sync is void from here on.
+    /// and begins a new attempt: every earlier fence of the sync is void from here on. Forgets committed runs older than
+    /// 400 days, but never a sync's newest run of a file name: a file that still lies in the folder stays imported.
     async fn open(&self, claim: &Claim) -> Result<Fence, StoreError>;
 
     /// The committed run of that name. None also where there is no ledger.
     async fn committed(&self, sync: &SyncId, run: &str) -> Result<Option<LedgerRow>, StoreError>;
 
-    /// The committed runs of files with these names, newest first.
-    async fn imported(&self, sync: &SyncId, names: &[String]) -> Result<Vec<LedgerRow>, StoreError>;
+    /// For each of these files the newest committed run of it (same name, size and modification time), newest first; a
+    /// file that was never imported has none. At most as many rows as `files`, however often they were imported.
+    async fn imported(&self, sync: &SyncId, files: &[Stamp]) -> Result<Vec<LedgerRow>, StoreError>;
 
-    /// The newest committed run.
+    /// The run committed last: last in the order of the commits, whatever the clock said.
     async fn last(&self, sync: &SyncId) -> Result<Option<LedgerRow>, StoreError>;
 
     /// The committed runs with steps still open, oldest first.

@@ -578,10 +578,10 @@ async fn a_key_with_the_scope_in_it_is_free_outside() {
 async fn the_ledger_keeps_what_was_committed() {
     let world = World::new("create table users (id text primary key, name text)").await;
     let store = world.store();
-    let (hr, names) = (sync("hr"), ["users.csv".to_owned()]);
+    let (hr, files) = (sync("hr"), [ledger_row("").file]);
     assert_eq!(store.committed(&hr, "one").await.unwrap(), None);
     assert_eq!(store.last(&hr).await.unwrap(), None);
-    assert_eq!(store.imported(&hr, &names).await.unwrap(), []);
+    assert_eq!(store.imported(&hr, &files).await.unwrap(), []);
     assert_eq!(store.unfinished(&hr).await.unwrap(), []);
     assert!(store.deactivated(&hr).await.unwrap().try_collect::<Vec<_>>().await.unwrap().is_empty());
     assert!(store.check(&claim("hr", Action::Mirror, &[])).await.is_ok());
@@ -595,8 +595,9 @@ async fn the_ledger_keeps_what_was_committed() {
     assert_eq!(LedgerRow { committed: jiff::Timestamp::UNIX_EPOCH, ..found.clone() }, ledger_row("one"));
     assert!(jiff::Timestamp::now().duration_since(found.committed).as_secs() < 3600);
     let names_of = |rows: Vec<LedgerRow>| rows.into_iter().map(|row| row.run).collect::<Vec<_>>();
-    assert_eq!(names_of(store.imported(&hr, &names).await.unwrap()), ["two", "one"]);
-    assert_eq!(store.imported(&hr, &["other.csv".to_owned()]).await.unwrap(), []);
+    assert_eq!(names_of(store.imported(&hr, &files).await.unwrap()), ["two"]);
+    let other = Stamp { name: "other.csv".into(), ..files[0].clone() };
+    assert_eq!(store.imported(&hr, &[other]).await.unwrap(), []);
     assert_eq!(store.last(&hr).await.unwrap().unwrap().run, "two");
     assert_eq!(store.last(&sync("other")).await.unwrap(), None);
     assert_eq!(names_of(store.unfinished(&hr).await.unwrap()), ["one", "two"]);
@@ -610,6 +611,64 @@ async fn the_ledger_keeps_what_was_committed() {
     let twice = apply.commit(&ledger_row("one")).await.unwrap_err();
     assert!(matches!(&twice, StoreError::Failed(m) if m.contains("committed already")), "{twice}");
     assert!(open.all().await.is_empty());
+}
+
+#[tokio::test]
+async fn of_each_file_the_newest_run_is_found() {
+    let world = World::new("create table users (id text primary key)").await;
+    let open = open(world.store(), &["id"], &[]).await;
+    let (store, hr) = (&open.store, sync("hr"));
+    let file = |name: &str, size| Stamp { name: name.into(), size, ..ledger_row("").file };
+    let (a, longer, later, b) = (
+        file("a.csv", 1),
+        file("a.csv", 2),
+        Stamp { mtime: "2026-11-23T00:00:00Z".parse().unwrap(), ..file("a.csv", 1) },
+        file("ü 'b\".csv", 1),
+    );
+    let committed = [("1", &a), ("2", &longer), ("3", &a), ("4", &later), ("5", &b), ("6", &a), ("7", &longer)];
+    for (run, file) in committed {
+        open.begin().await.commit(&LedgerRow { file: file.clone(), ..ledger_row(run) }).await.unwrap();
+    }
+    let runs = |rows: Vec<LedgerRow>| rows.into_iter().map(|row| row.run).collect::<Vec<_>>();
+    // The order is that of the commits, also when the clock was set back meanwhile.
+    world.sql("update usersync_ledger set committed = '2020-01-01T00:00:00.000Z' where run in ('6', '7')").await;
+    assert_eq!(runs(store.imported(&hr, &[b.clone(), a.clone(), longer.clone()]).await.unwrap()), ["7", "6", "5"]);
+    assert_eq!(runs(store.imported(&hr, &[later, file("b.csv", 1), file("a.csv", 3)]).await.unwrap()), ["4"]);
+    assert_eq!(store.last(&hr).await.unwrap().unwrap().run, "7");
+    assert_eq!(store.imported(&hr, &[]).await.unwrap(), []);
+    assert_eq!(store.imported(&sync("other"), &[a, longer]).await.unwrap(), []);
+    let many: Vec<_> = (0..10_000).map(|n| file(&format!("{n}.csv"), 1)).chain([b]).collect();
+    assert_eq!(runs(store.imported(&hr, &many).await.unwrap()), ["5"]);
+}
+
+#[tokio::test]
+async fn of_old_runs_the_newest_of_each_file_name_stays() {
+    let world = World::new("create table users (id text primary key)").await;
+    let store = world.store();
+    for name in ["hr", "other"] {
+        let fence = store.open(&claim(name, Action::Upsert, &[])).await.unwrap();
+        let layout = layout(&store.inspect().await.unwrap(), &["id"]);
+        for (run, file, size) in [("1", "a.csv", 1), ("2", "a.csv", 2), ("3", "b.csv", 1), ("4", "a.csv", 2)] {
+            let stamp = Stamp { name: file.into(), size, ..ledger_row("").file };
+            let apply = store.begin(&fence, &layout, &scope(&[])).await.unwrap();
+            apply.commit(&LedgerRow { file: stamp, ..ledger_row(run) }).await.unwrap();
+        }
+    }
+    let age = |days, runs| {
+        format!(
+            "update usersync_ledger set committed = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-{days} days') \
+             where sync = 'hr' and run in ({runs})"
+        )
+    };
+    let kept = async |sql: String| {
+        world.sql(&sql).await;
+        store.open(&claim("hr", Action::Upsert, &[])).await.unwrap();
+        world.query("select sync || run from usersync_ledger order by id").await.concat()
+    };
+    let other = "other1other2other3other4";
+    assert_eq!(kept(age(399, "'1', '2', '3', '4'")).await, format!("hr1hr2hr3hr4{other}"));
+    assert_eq!(kept(age(401, "'1', '3'")).await, format!("hr2hr3hr4{other}"));
+    assert_eq!(kept(age(4000, "'2', '3', '4'")).await, format!("hr3hr4{other}"));
 }
 
 #[tokio::test]

@@ -29,9 +29,8 @@ pub(super) async fn look(job: &Job, ports: &Ports, record: &mut Record) -> Resul
     let take = &job.sync.take;
     let outdated = outdated(job, ports, &mut listing).await?;
     let candidates = Candidates::new(&listing, take);
-    let names: Vec<_> =
-        listing.iter().filter(|listed| candidates.passed(listed).is_none()).map(|l| l.name.clone()).collect();
-    let imported = ports.store.imported(&job.sync.sync, &names).await?;
+    let files: Vec<_> = listing.iter().filter(|l| candidates.passed(l).is_none()).map(Stamp::from).collect();
+    let imported = ports.store.imported(&job.sync.sync, &files).await?;
     let stamp = match choose(&listing, take, &imported, job.after.as_ref()) {
         Choice::Take(stamp) | Choice::Again(stamp) => stamp,
         Choice::TooLarge(stamp) => {

@@ -8,6 +8,7 @@ use futures::stream::BoxStream;
 use crate::{
     model::{
         column::Table,
+        file::Stamp,
         job::SyncId,
         ledger::{Claim, Fence, LedgerRow, OpenStep},
         plan::Layout,
@@ -43,7 +44,7 @@ impl UserStore for Closed {
         self.why()
     }
 
-    async fn imported(&self, _: &SyncId, _: &[String]) -> Result<Vec<LedgerRow>, StoreError> {
+    async fn imported(&self, _: &SyncId, _: &[Stamp]) -> Result<Vec<LedgerRow>, StoreError> {
         self.why()
     }
 

@@ -2,7 +2,10 @@
 
 use usersync::{
     api::Action,
-    model::ledger::{LedgerRow, OpenStep},
+    model::{
+        file::Stamp,
+        ledger::{LedgerRow, OpenStep},
+    },
     ports::{StoreError, UserStore as _},
 };
 
@@ -21,7 +24,7 @@ async fn reading_makes_no_ledger() {
     store.inspect().await.unwrap();
     store.check(&claim("hr", Action::Mirror, &[])).await.unwrap();
     assert_eq!(store.committed(&hr, "r1").await.unwrap(), None);
-    assert_eq!(store.imported(&hr, &["users.csv".into()]).await.unwrap(), []);
+    assert_eq!(store.imported(&hr, &[ledger_row("", "users.csv").file]).await.unwrap(), []);
     assert_eq!(store.last(&hr).await.unwrap(), None);
     assert_eq!(store.unfinished(&hr).await.unwrap(), []);
     assert!(bench.deactivated().await.is_empty());
@@ -43,7 +46,8 @@ async fn a_committed_run_is_found_again() {
     assert!(found.committed > "2026-01-02T00:00:00Z".parse().unwrap() || found.committed.as_second() > 1_600_000_000);
     assert_eq!(store.last(&hr).await.unwrap().unwrap().run, "r3");
     let runs = |rows: Vec<LedgerRow>| rows.into_iter().map(|row| row.run).collect::<Vec<_>>();
-    assert_eq!(runs(store.imported(&hr, &["a.csv".into(), "c.csv".into()]).await.unwrap()), ["r3", "r1"]);
+    let files = ["a.csv", "c.csv"].map(|name| ledger_row("", name).file);
+    assert_eq!(runs(store.imported(&hr, &files).await.unwrap()), ["r3"]);
     assert_eq!(runs(store.unfinished(&hr).await.unwrap()), ["r1", "r2", "r3"]);
     store.close(&hr, "r2", OpenStep::Archive).await.unwrap();
     assert_eq!(store.committed(&hr, "r2").await.unwrap().unwrap().open, [OpenStep::Publish]);
@@ -58,11 +62,43 @@ async fn a_committed_run_is_found_again() {
     assert!(matches!(&error, StoreError::Failed(text) if text.contains("run r1 is committed already")), "{error}");
     assert_eq!(bench.sql("select count(*) from users"), "1");
 
-    // Rows are kept for 400 days.
+    // Rows are kept for 400 days, and the newest of each file name for ever.
     bench.sql("update usersync_ledger set committed = now() - interval '401 days' where run = 'r1'");
     bench.open().await;
     assert_eq!(store.committed(&hr, "r1").await.unwrap(), None);
-    assert!(store.committed(&hr, "r2").await.unwrap().is_some());
+    bench.sql("update usersync_ledger set committed = now() - interval '4000 days'");
+    bench.open().await;
+    assert_eq!(bench.sql("select string_agg(run, ' ' order by id) from usersync_ledger"), "r2 r3");
+    bench.sql("update usersync_ledger set sync = 'other' where run = 'r2'");
+    bench.begin(&layout).await.commit(&ledger_row("r4", "b.csv")).await.unwrap();
+    bench.open().await;
+    assert_eq!(bench.sql("select string_agg(run, ' ' order by id) from usersync_ledger"), "r2 r3 r4", "of each sync");
+}
+
+#[tokio::test]
+async fn of_each_file_the_newest_run_is_found() {
+    let bench = Bench::new(USERS).await;
+    let layout = bench.mapped(&["id", "org"]).await;
+    let (store, hr) = (&bench.store, sync("hr"));
+    let file = |name: &str, size| Stamp { size, ..ledger_row("", name).file };
+    let (a, longer, later, b) = (
+        file("a.csv", 1),
+        file("a.csv", 2),
+        Stamp { mtime: "2026-11-23T00:00:00Z".parse().unwrap(), ..file("a.csv", 1) },
+        file("ü 'b\".csv", 1),
+    );
+    let committed = [("1", &a), ("2", &longer), ("3", &a), ("4", &later), ("5", &b), ("6", &a), ("7", &longer)];
+    for (run, file) in committed {
+        let row = LedgerRow { file: file.clone(), ..ledger_row(run, "") };
+        bench.begin(&layout).await.commit(&row).await.unwrap();
+    }
+    let runs = |rows: Vec<LedgerRow>| rows.into_iter().map(|row| row.run).collect::<Vec<_>>();
+    assert_eq!(runs(store.imported(&hr, &[b.clone(), a.clone(), longer.clone()]).await.unwrap()), ["7", "6", "5"]);
+    assert_eq!(runs(store.imported(&hr, &[later, file("b.csv", 1), file("a.csv", 3)]).await.unwrap()), ["4"]);
+    assert_eq!(store.imported(&hr, &[]).await.unwrap(), []);
+    assert_eq!(store.imported(&sync("other"), &[a, longer]).await.unwrap(), []);
+    let many: Vec<_> = (0..10_000).map(|n| file(&format!("{n}.csv"), 1)).chain([b]).collect();
+    assert_eq!(runs(store.imported(&hr, &many).await.unwrap()), ["5"]);
 }
 
 #[tokio::test]

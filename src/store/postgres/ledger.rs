@@ -41,25 +41,47 @@ pub async fn exists(session: &mut Session, users: &Users) -> Result<bool, StoreE
 const COLUMNS: &str = "run, file_name, file_size, file_mtime, sha256, spec, result, counts::text, report, open_steps, \
     to_char(committed at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
 
-/// Rows of this sync that fulfil `condition` (which may use `$4`, an array of text), in that order.
+/// Which committed runs are asked for.
+pub enum Runs<'a> {
+    /// The one of that name.
+    Named(&'a str),
+    /// The newest of each of these files, newest first.
+    Of(&'a [Stamp]),
+    /// The newest.
+    Last,
+    /// Those with open steps, oldest first.
+    Unfinished,
+}
+
+/// Committed runs of a sync.
 pub async fn rows(
     session: &mut Session,
     users: &Users,
     sync: &SyncId,
-    condition: &str,
-    names: &[String],
+    which: Runs<'_>,
 ) -> Result<Vec<LedgerRow>, StoreError> {
     if !exists(session, users).await? {
         return Ok(Vec::new());
     }
     let right = grant(users, &session.line.name.user);
-    let sql = format!(
-        "select {COLUMNS} from {} where instance = $1 and namespace = $2 and sync = $3 and {condition}",
-        users.beside(LEDGER)
-    );
+    let of_sync = format!("from {} where instance = $1 and namespace = $2 and sync = $3", users.beside(LEDGER));
+    let (condition, value) = match which {
+        Runs::Named(run) => ("and run = $4".to_owned(), run.to_owned()),
+        Runs::Of(files) => {
+            let newest = format!(
+                "and id in (select max(id) {of_sync} and (file_name, file_size, file_mtime) in \
+                 (select f->>'name', (f->>'size')::numeric, f->>'mtime' from json_array_elements($4::json) f) \
+                 group by file_name, file_size, file_mtime) order by id desc"
+            );
+            (newest, serde_json::to_string(files).unwrap_or_else(|_| "[]".to_owned()))
+        }
+        Runs::Last => ("and $4 = '' order by id desc limit 1".to_owned(), String::new()),
+        Runs::Unfinished => ("and open_steps <> $4::text[] order by id".to_owned(), "{}".to_owned()),
+    };
+    let sql = format!("select {COLUMNS} {of_sync} {condition}");
     let Session { conn, line } = session;
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&sync.instance).bind(&sync.namespace).bind(&sync.name);
-    let found = line.wait("read the ledger", &right, query.bind(names).fetch_all(conn)).await?;
+    let found = line.wait("read the ledger", &right, query.bind(value).fetch_all(conn)).await?;
     found.iter().map(ledger_row).collect::<Result<_, _>>().map_err(|e| line.error("read the ledger", &right, &e))
 }
 
@@ -80,6 +102,17 @@ fn ledger_row(row: &PgRow) -> Result<LedgerRow, sqlx::Error> {
         open: open.iter().map(|step| word::<OpenStep>(step)).collect::<Result<_, _>>()?,
         committed: row.try_get::<String, _>(10)?.parse().map_err(decode)?,
     })
+}
+
+/// The statement that forgets runs older than 400 days, except a sync's newest of each file name. Under one name there
+/// lies one file: if it is there since it was imported, no other of that name was imported after it.
+pub fn forget_old_sql(users: &Users) -> String {
+    let ledger = users.beside(LEDGER);
+    format!(
+        "delete from {ledger} as old where committed < now() - interval '400 days' and exists (select from {ledger} as \
+         newer where newer.instance = old.instance and newer.namespace = old.namespace and newer.sync = old.sync \
+         and newer.file_name = old.file_name and newer.id > old.id)"
+    )
 }
 
 /// Writes a run's row, in the transaction that the session is in.

@@ -23,10 +23,14 @@ use std::{collections::BTreeMap, sync::Mutex};
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 
-use self::session::{Server, Session};
+use self::{
+    ledger::Runs,
+    session::{Server, Session},
+};
 use crate::{
     model::{
         column::{Case, ColumnType, Table},
+        file::Stamp,
         job::{Database, SyncId, Target},
         ledger::{Claim, Fence, LedgerRow, OpenStep},
         plan::Layout,
@@ -73,16 +77,11 @@ impl Postgres {
         }
     }
 
-    /// The rows of the ledger that fulfil `condition`, in its order.
-    async fn ledger_rows(
-        &self,
-        sync: &SyncId,
-        condition: &str,
-        names: &[String],
-    ) -> Result<Vec<LedgerRow>, StoreError> {
+    /// The rows of the ledger that are asked for.
+    async fn ledger_rows(&self, sync: &SyncId, which: Runs<'_>) -> Result<Vec<LedgerRow>, StoreError> {
         let mut session = self.session().await?;
         let users = users::find(&mut session, &self.table).await?;
-        let rows = ledger::rows(&mut session, &users, sync, condition, names).await?;
+        let rows = ledger::rows(&mut session, &users, sync, which).await?;
         self.keep(session);
         Ok(rows)
     }
@@ -116,19 +115,19 @@ impl UserStore for Postgres {
     }
 
     async fn committed(&self, sync: &SyncId, run: &str) -> Result<Option<LedgerRow>, StoreError> {
-        Ok(self.ledger_rows(sync, "run = any($4)", &[run.to_owned()]).await?.pop())
+        Ok(self.ledger_rows(sync, Runs::Named(run)).await?.pop())
     }
 
-    async fn imported(&self, sync: &SyncId, names: &[String]) -> Result<Vec<LedgerRow>, StoreError> {
-        self.ledger_rows(sync, "file_name = any($4) order by id desc", names).await
+    async fn imported(&self, sync: &SyncId, files: &[Stamp]) -> Result<Vec<LedgerRow>, StoreError> {
+        self.ledger_rows(sync, Runs::Of(files)).await
     }
 
     async fn last(&self, sync: &SyncId) -> Result<Option<LedgerRow>, StoreError> {
-        Ok(self.ledger_rows(sync, "$4::text[] is not null order by id desc limit 1", &[]).await?.pop())
+        Ok(self.ledger_rows(sync, Runs::Last).await?.pop())
     }
 
     async fn unfinished(&self, sync: &SyncId) -> Result<Vec<LedgerRow>, StoreError> {
-        self.ledger_rows(sync, "$4::text[] is not null and open_steps <> '{}' order by id", &[]).await
+        self.ledger_rows(sync, Runs::Unfinished).await
     }
 
     async fn close(&self, sync: &SyncId, run: &str, step: OpenStep) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use sqlx::{Row as _, postgres::PgRow};
 
 use super::{
-    ledger::{LEDGER, MIGRATIONS, SYNCS, grant, json, word},
+    ledger::{MIGRATIONS, SYNCS, forget_old_sql, grant, json, word},
     session::Session,
     sql::{literal, quote},
     users::{self, Users},
@@ -129,8 +129,7 @@ pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result
     session.run("lock the ledger", "", &lock).await?;
     migrate(session, users).await?;
     check(session, users, claim).await?;
-    let old = format!("delete from {} where committed < now() - interval '400 days'", users.beside(LEDGER));
-    session.run("forget old runs", &right, &old).await?;
+    session.run("forget old runs", &right, &forget_old_sql(users)).await?;
     let sql = format!(
         "insert into {} as s (instance, namespace, sync, users, scope, action, attempt) \
          values ($1, $2, $3, $4, $5::jsonb, $6, 1) on conflict (instance, namespace, sync) do update set \

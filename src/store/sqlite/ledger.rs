@@ -108,8 +108,8 @@ pub async fn attempt(connection: &mut SqliteConnection, sync: &SyncId) -> Result
 pub enum Runs<'a> {
     /// The one of that name.
     Named(&'a str),
-    /// Those of files with these names, newest first.
-    Of(&'a [String]),
+    /// The newest of each of these files, newest first.
+    Of(&'a [Stamp]),
     /// The newest.
     Last,
     /// Those with open steps, oldest first.
@@ -123,14 +123,17 @@ pub async fn runs(
     which: Runs<'_>,
 ) -> Result<Vec<LedgerRow>, sqlx::Error> {
     const RUNS: &str = "select run, file_name, file_size, file_mtime, sha256, spec, result, counts, report, open_steps, committed \
-                        from usersync_ledger where instance = ? and namespace = ? and sync = ? and ";
+                        from usersync_ledger where instance = ?1 and namespace = ?2 and sync = ?3 and ";
     let (condition, value) = match which {
-        Runs::Named(run) => ("run = ?", run.to_owned()),
-        Runs::Of(names) => {
-            ("file_name in (select value from json_each(?)) order by committed desc, id desc", text(&names)?)
-        }
-        Runs::Last => ("? = '' order by committed desc, id desc limit 1", String::new()),
-        Runs::Unfinished => ("open_steps <> ? order by committed, id", "[]".to_owned()),
+        Runs::Named(run) => ("run = ?4", run.to_owned()),
+        Runs::Of(files) => (
+            "id in (select max(id) from usersync_ledger where instance = ?1 and namespace = ?2 and sync = ?3 and \
+             (file_name, file_size, file_mtime) in (select value->>'name', value->>'size', value->>'mtime' from json_each(?4)) \
+             group by file_name, file_size, file_mtime) order by id desc",
+            text(&files)?,
+        ),
+        Runs::Last => ("?4 = '' order by id desc limit 1", String::new()),
+        Runs::Unfinished => ("open_steps <> ?4 order by id", "[]".to_owned()),
     };
     let sql = sqlx::AssertSqlSafe(format!("{RUNS}{condition}"));
     let rows = sqlx::query(sql)
@@ -157,9 +160,11 @@ fn run(row: &SqliteRow) -> Result<LedgerRow, sqlx::Error> {
     })
 }
 
-/// Forgets runs older than 400 days.
+/// Forgets runs older than 400 days, except a sync's newest of each file name. Under one name there lies one file: if it
+/// is there since it was imported, no other of that name was imported after it.
 pub async fn forget_old(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let old = "delete from usersync_ledger where committed < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-400 days')";
+    let old = "delete from usersync_ledger where committed < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-400 days') and \
+               id not in (select max(id) from usersync_ledger group by instance, namespace, sync, file_name)";
     sqlx::query(old).execute(connection).await?;
     Ok(())
 }

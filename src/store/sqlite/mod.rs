@@ -27,6 +27,7 @@ use super::claims;
 use crate::{
     model::{
         column::{Case, ColumnType, Table},
+        file::Stamp,
         job::SyncId,
         ledger::{Claim, Fence, LedgerRow, OpenStep},
         plan::Layout,
@@ -227,8 +228,8 @@ impl UserStore for Sqlite {
         Ok(self.runs(sync, Runs::Named(run)).await?.pop())
     }
 
-    async fn imported(&self, sync: &SyncId, names: &[String]) -> Result<Vec<LedgerRow>, StoreError> {
-        self.runs(sync, Runs::Of(names)).await
+    async fn imported(&self, sync: &SyncId, files: &[Stamp]) -> Result<Vec<LedgerRow>, StoreError> {
+        self.runs(sync, Runs::Of(files)).await
     }
 
     async fn last(&self, sync: &SyncId) -> Result<Option<LedgerRow>, StoreError> {
