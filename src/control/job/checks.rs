@@ -13,7 +13,7 @@ use crate::api::{
     },
 };
 
-/// Every problem of a spec that code finds, and [`unavailable`]; needs no Secret.
+/// Every problem of a spec that code finds, and [`unavailable()`]; needs no Secret.
 pub fn problems(spec: &UserSyncSpec) -> Vec<JobProblem> {
     let mut found = unavailable(spec);
     source(spec, &mut found);
