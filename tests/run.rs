@@ -87,6 +87,7 @@ scenarios! {
     a_new_upload_meanwhile_stays_for_the_next_run
     a_new_upload_meanwhile_is_not_deleted
     rows_that_the_database_refuses_are_rejects
+    refused_rows_are_tried_while_their_neighbours_come
     a_mirror_holds_when_a_key_is_no_value_of_its_column
     a_user_deactivated_again_comes_back
     a_run_that_was_committed_keeps_its_report
@@ -268,6 +269,70 @@ async fn rows_that_the_database_refuses_are_rejects(database: Database) {
     let records = bench.records(&ended);
     assert_eq!(records.len(), 3, "{records:?}");
     assert!(records.iter().all(|record| !record.contains("E1") && !record.contains("E3")), "{records:?}");
+}
+
+/// Rows so long that eight are all that is written at once: those of three batches need those of the next one.
+async fn refused_rows_are_tried_while_their_neighbours_come(database: Database) {
+    let bench = Bench::new(database, spec("Upsert", json!({"keep": {}}))).await;
+    bench
+        .execute(
+            "create table users (id varchar(20) not null primary key, email varchar(20) references users (id), \
+             city text check (city <> 'bad'))",
+        )
+        .await;
+    let long = |fill: &str| {
+        let ids = ["A", "B", "C"].iter().flat_map(|batch| (0..8).map(move |n| format!("{batch}{n}")));
+        let row = |id: String| {
+            let above = match &id[..1] {
+                "A" => "B0",
+                "B" => "C0",
+                _ => "",
+            };
+            [id, above.to_owned(), fill.repeat(1 << 20)]
+        };
+        ids.map(row).collect::<Vec<_>>()
+    };
+    let header = ["id", "email", "city"];
+    let bad = |id: &str, above: &str| [id, above, "bad"].map(str::to_owned);
+    let mut rows = long("x");
+    rows.insert(0, bad("X1", ""));
+    rows.insert(12, bad("X2", "A0"));
+    rows.push(bad("X3", "X1"));
+    bench.write_csv("users.csv", &header, &rows);
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(counts(&ended), Counts { read: 27, added: 24, rejected: 3, ..Counts::default() }, "{:?}", ended.report);
+    assert_eq!(refused(&ended), ["X1 2", "X2 14", "X3 28"]);
+
+    let mut rows = long("y");
+    rows[1] = bad("A1", "");
+    rows[22] = bad("C6", "");
+    bench.write_csv("users.csv", &header, &rows);
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(
+        counts(&ended),
+        Counts { read: 24, updated: 22, rejected: 2, ..Counts::default() },
+        "{:?}",
+        ended.report
+    );
+    let mut changes = refused(&ended);
+    changes.sort();
+    assert_eq!(changes, ["A1 3", "C6 24"], "changes come in the table's order");
+    assert_eq!(
+        bench.rows("select id from users where city like 'x%' order by id").await,
+        [["A1"], ["C6"]].map(|row| { row.map(|id| Some(id.to_owned())).to_vec() })
+    );
+    assert_eq!(bench.records(&ended).len(), 22);
+}
+
+/// The refused rows in the order of the rejects file: user id and line.
+fn refused(ended: &Ended) -> Vec<String> {
+    let rejects = fs::read_to_string(ended.report.reports.rejects.as_ref().unwrap()).unwrap();
+    let row = |line: &str| {
+        let cells: Vec<_> = line.split(',').collect();
+        assert_eq!(cells[4], "DatabaseRefused", "{line}");
+        format!("{} {}", cells[0], cells[3])
+    };
+    rejects.lines().skip(1).map(row).collect()
 }
 
 async fn a_mirror_holds_when_a_key_is_no_value_of_its_column(database: Database) {

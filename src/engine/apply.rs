@@ -1,6 +1,9 @@
 //! Apply: the plan becomes rows of the database, inside one transaction that is not committed yet.
 
+use std::io;
+
 use super::{
+    again::Tries,
     compare::{BATCH, Compared, late},
     outcome::RunError,
     read::FileRows,
@@ -15,8 +18,8 @@ use crate::{
         reject::RejectCode,
         rows::Rows,
     },
-    ports::{Apply, Ports, Refused, StoreError},
-    sync::index::UserRef,
+    ports::{Apply, Ports, StoreError},
+    sync::{index::UserRef, spill::SpillReader},
 };
 
 /// A plan whose changes are in the database but for the commit.
@@ -29,14 +32,14 @@ pub(super) struct Applied {
 /// Bytes of text after which a batch is full, however few its rows are.
 const BATCH_SIZE: usize = 8 << 20;
 
-/// Applies the plan: removals, updates, adds. Rows that the database refuses are tried once more when all others are
+/// Applies the plan: removals, updates, adds. Rows that the database refuses are tried again when all others are
 /// there (a manager may stand behind those who report to them), then they are rejects.
 pub(super) async fn apply(
     job: &Job,
     ports: &Ports,
     fence: &Fence,
     layout: &Layout,
-    file: &mut FileRows,
+    file: &FileRows,
     compared: Compared,
 ) -> Result<Applied, RunError> {
     let counts = compared.figures().counts;
@@ -49,7 +52,7 @@ pub(super) async fn apply(
     applying.transaction.forget(&compared.plan.forget).await?;
     applying.changes(&compared).await?;
     applying.users(file, &compared).await?;
-    applying.once_more(compared).await
+    applying.once_more(file, compared).await
 }
 
 struct Applying<'a> {
@@ -58,87 +61,129 @@ struct Applying<'a> {
     layout: &'a Layout,
     done: u64,
     of: u64,
-    refused_changes: Vec<(u64, Change)>,
-    refused_users: Vec<(UserRef, FileUser)>,
+    refused_changes: Vec<RefusedChanges>,
+    /// With their places in the file's spill: the database may refuse as many rows as the file has.
+    refused_users: Vec<(UserRef, u64)>,
+}
+
+/// Changes of one kind that were refused at first: where they lie, and what reads them there.
+struct RefusedChanges {
+    kind: ChangeKind,
+    changes: SpillReader<Change>,
+    places: Vec<u64>,
 }
 
 impl Applying<'_> {
     async fn changes(&mut self, compared: &Compared) -> Result<(), RunError> {
         for (kind, spill) in &compared.plan.changes {
             let mut changes = spill.read()?;
-            let mut place = 0;
+            let mut refused = Vec::new();
             loop {
-                let mut batch = Vec::new();
-                let mut size = 0;
-                while batch.len() < BATCH && size < BATCH_SIZE {
-                    let Some(change) = changes.next().transpose()? else { break };
-                    size += weight(&change.old) + weight(&change.new);
-                    batch.push(change);
-                }
-                if batch.is_empty() {
+                let Batch { rows, places } = batch(|| {
+                    let place = changes.place();
+                    Ok(changes.next().transpose()?.map(|change| (place, change)))
+                })?;
+                if rows.is_empty() {
                     break;
                 }
-                let refused = self.transaction.change(*kind, &batch).await?;
-                self.step(batch.len());
-                for Refused { index, .. } in refused {
-                    self.refused_changes.push((place + index as u64, batch[index].clone()));
-                }
-                place += batch.len() as u64;
+                refused.extend(self.transaction.change(*kind, &rows).await?.iter().map(|row| places[row.index]));
+                self.step(rows.len());
             }
+            self.refused_changes.push(RefusedChanges { kind: *kind, changes, places: refused });
         }
         Ok(())
     }
 
-    async fn users(&mut self, file: &mut FileRows, compared: &Compared) -> Result<(), RunError> {
+    async fn users(&mut self, file: &FileRows, compared: &Compared) -> Result<(), RunError> {
         if compared.plan.figures.counts.added == 0 {
             return Ok(());
         }
         let mut users = file.users.read()?;
         let mut unseen = file.index.unseen().filter(|(user, _)| !compared.not_added.contains(user));
         loop {
-            let mut batch = Vec::new();
-            let mut rows = self.rows();
-            while batch.len() < BATCH && rows.size() < BATCH_SIZE {
-                let Some((user, place)) = unseen.next() else { break };
-                let file_user = users.at(place)?;
-                rows.push_row(inserted(self.layout, &file_user));
-                batch.push((user, place));
-            }
+            let (batch, rows) = self.next_users(&mut users, &mut unseen)?;
             if batch.is_empty() {
                 return Ok(());
             }
             let refused = self.transaction.add(&rows).await?;
+            self.refused_users.extend(refused.iter().map(|row| batch[row.index]));
             self.step(batch.len());
-            for Refused { index, .. } in refused {
-                let (user, place) = batch[index];
-                self.refused_users.push((user, users.at(place)?));
-            }
         }
     }
 
     /// Tries the refused rows again, now that their neighbours are there.
-    async fn once_more(mut self, mut compared: Compared) -> Result<Applied, RunError> {
-        let users = std::mem::take(&mut self.refused_users);
-        let hide = self.layout.columns[0].sensitive;
-        if !users.is_empty() {
-            let mut rows = self.rows();
-            users.iter().for_each(|(_, user)| rows.push_row(inserted(self.layout, user)));
-            for Refused { index, message } in self.transaction.add(&rows).await? {
-                let (user, file_user) = &users[index];
-                compared.refuse_added(*user, file_user, RejectCode::DatabaseRefused, message, hide);
-            }
-        }
-        for again in self.refused_changes.chunk_by(|a, b| a.1.kind == b.1.kind) {
-            let changes: Vec<_> = again.iter().map(|(_, change)| change.clone()).collect();
-            for Refused { index, message } in self.transaction.change(changes[0].kind, &changes).await? {
-                compared.refuse_changed(again[index].0, &changes[index], message, hide)?;
-            }
+    async fn once_more(mut self, file: &FileRows, mut compared: Compared) -> Result<Applied, RunError> {
+        self.users_again(file, &mut compared).await?;
+        for refused in std::mem::take(&mut self.refused_changes) {
+            self.changes_again(refused, file, &mut compared).await?;
         }
         Ok(Applied { transaction: self.transaction, compared })
     }
 
-    fn rows(&self) -> Rows {
-        Rows::new(self.layout.insert_columns().count())
+    async fn users_again(&mut self, file: &FileRows, compared: &mut Compared) -> Result<(), RunError> {
+        let mut users = file.users.read()?;
+        let mut tries = Tries::of(std::mem::take(&mut self.refused_users));
+        while let Some(mut refusals) = tries.next(file)? {
+            let mut again = tries.rows.iter().copied();
+            loop {
+                let (batch, rows) = self.next_users(&mut users, &mut again)?;
+                if batch.is_empty() {
+                    break;
+                }
+                refusals.add(&batch, self.transaction.add(&rows).await?)?;
+            }
+            tries.done(refusals)?;
+        }
+        for ((user, place), message) in tries.refused() {
+            compared.refuse_added(user, &users.at(place)?, RejectCode::DatabaseRefused, message?, self.hide())?;
+        }
+        Ok(())
+    }
+
+    async fn changes_again(
+        &mut self,
+        RefusedChanges { kind, mut changes, places }: RefusedChanges,
+        file: &FileRows,
+        compared: &mut Compared,
+    ) -> Result<(), RunError> {
+        let mut tries = Tries::of(places);
+        while let Some(mut refusals) = tries.next(file)? {
+            let mut again = tries.rows.iter();
+            loop {
+                let Batch { rows, places } =
+                    batch(|| again.next().map(|place| Ok((*place, changes.at(*place)?))).transpose())?;
+                if rows.is_empty() {
+                    break;
+                }
+                refusals.add(&places, self.transaction.change(kind, &rows).await?)?;
+            }
+            tries.done(refusals)?;
+        }
+        for (place, message) in tries.refused() {
+            compared.refuse_changed(place, &changes.at(place)?, message?, self.hide())?;
+        }
+        Ok(())
+    }
+
+    /// Whether keys must not be shown.
+    fn hide(&self) -> bool {
+        self.layout.columns[0].sensitive
+    }
+
+    /// The next users to add, as many as are written at once, and their rows.
+    fn next_users(
+        &self,
+        users: &mut SpillReader<FileUser>,
+        who: &mut impl Iterator<Item = (UserRef, u64)>,
+    ) -> io::Result<(Vec<(UserRef, u64)>, Rows)> {
+        let mut batch = Vec::new();
+        let mut rows = Rows::new(self.layout.insert_columns().count());
+        while batch.len() < BATCH && rows.size() < BATCH_SIZE {
+            let Some((user, place)) = who.next() else { break };
+            rows.push_row(inserted(self.layout, &users.at(place)?));
+            batch.push((user, place));
+        }
+        Ok((batch, rows))
     }
 
     fn step(&mut self, done: usize) {
@@ -149,13 +194,14 @@ impl Applying<'_> {
 
 impl Compared {
     /// Refuses a change of an existing user.
-    fn refuse_changed(&mut self, place: u64, change: &Change, message: String, hide: bool) -> Result<(), StoreError> {
+    fn refuse_changed(&mut self, place: u64, change: &Change, message: String, hide: bool) -> Result<(), RunError> {
         let (Some(line), Some(offset)) = (change.line, change.offset) else {
             return Err(StoreError::Failed(format!(
                 "the database refuses to remove user {}: {message}. Nothing was written. Remove what refers to the user, or \
                  use `removal: {{policy: Deactivate, …}}`",
                 if hide { "•••" } else { change.key() }
-            )));
+            ))
+            .into());
         };
         let figures = &mut self.plan.figures;
         let counts = &mut figures.counts;
@@ -168,9 +214,27 @@ impl Compared {
         }
         counts.rejected += 1;
         self.not_changed.insert((change.kind, place));
-        self.late.push(late(line, offset, change.key(), RejectCode::DatabaseRefused, message, hide));
+        self.late.push(&late(line, offset, change.key(), RejectCode::DatabaseRefused, message, hide))?;
         Ok(())
     }
+}
+
+/// Changes that are written at once, with their places in the plan.
+struct Batch {
+    rows: Vec<Change>,
+    places: Vec<u64>,
+}
+
+fn batch(mut next: impl FnMut() -> io::Result<Option<(u64, Change)>>) -> io::Result<Batch> {
+    let mut batch = Batch { rows: Vec::new(), places: Vec::new() };
+    let mut size = 0;
+    while batch.rows.len() < BATCH && size < BATCH_SIZE {
+        let Some((place, change)) = next()? else { break };
+        size += weight(&change.old) + weight(&change.new);
+        batch.rows.push(change);
+        batch.places.push(place);
+    }
+    Ok(batch)
 }
 
 fn inserted<'a>(layout: &'a Layout, user: &'a FileUser) -> impl Iterator<Item = Option<&'a str>> {

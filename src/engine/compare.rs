@@ -1,8 +1,9 @@
 //! Compare: read the table, and set aside what would change.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, io};
 
 use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
 
 use super::{
     outcome::{Record, RunError},
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     model::{
-        change::FileUser,
+        change::{ChangeKind, FileUser},
         job::{Job, Removal},
         plan::Layout,
         progress::{Progress, Step},
@@ -23,6 +24,7 @@ use crate::{
         diff::{Comparison, Deactivated, Plan},
         guard::Figures,
         index::UserRef,
+        spill::SpillWriter,
     },
 };
 
@@ -32,15 +34,16 @@ pub(super) const BATCH: usize = 10_000;
 /// What a run would change, and who of the file can't be imported for reasons that only the database knows.
 pub(super) struct Compared {
     pub plan: Plan,
-    /// Rows refused since the file was read.
-    pub late: Vec<LateReject>,
+    /// Rows refused since the file was read, set aside: there may be as many as the file has.
+    pub late: SpillWriter<LateReject>,
     /// Users of the index who are not added because of that.
     pub not_added: HashSet<UserRef>,
-    /// Changes that the database refused: kind and place in the plan.
-    pub not_changed: HashSet<(crate::model::change::ChangeKind, u64)>,
+    /// Changes that the database refused: kind and place in the plan's spill of it.
+    pub not_changed: HashSet<(ChangeKind, u64)>,
 }
 
 /// A row that is refused after the file was read.
+#[derive(Serialize, Deserialize)]
 pub(super) struct LateReject {
     /// Where the row begins in the text that was read.
     pub offset: u64,
@@ -54,13 +57,21 @@ impl Compared {
     }
 
     /// Refuses a user who would have been added.
-    pub fn refuse_added(&mut self, user: UserRef, file_user: &FileUser, code: RejectCode, message: String, hide: bool) {
+    pub fn refuse_added(
+        &mut self,
+        user: UserRef,
+        file_user: &FileUser,
+        code: RejectCode,
+        message: String,
+        hide: bool,
+    ) -> io::Result<()> {
         if self.not_added.insert(user) {
             let counts = &mut self.plan.figures.counts;
             counts.added -= 1;
             counts.rejected += 1;
-            self.late.push(late(file_user.line, file_user.offset, file_user.key(), code, message, hide));
+            self.late.push(&late(file_user.line, file_user.offset, file_user.key(), code, message, hide))?;
         }
+        Ok(())
     }
 }
 
@@ -101,7 +112,8 @@ pub(super) async fn compare(
             layout.key().name
         )]));
     }
-    let mut compared = Compared { plan, late: Vec::new(), not_added: HashSet::new(), not_changed: HashSet::new() };
+    let late = SpillWriter::new(scratch()?);
+    let mut compared = Compared { plan, late, not_added: HashSet::new(), not_changed: HashSet::new() };
     outside(job, ports, layout, file, &mut compared).await?;
     record.counts = compared.figures().counts;
     Ok(compared)
@@ -142,19 +154,18 @@ async fn outside(
             return Ok(());
         }
         let mut keys = Rows::new(1);
-        let mut read = Vec::with_capacity(batch.len());
-        for (user, place) in batch {
-            let file_user = users.at(place)?;
-            keys.push(Some(file_user.key()));
-            read.push((user, file_user));
+        for (_, place) in &batch {
+            keys.push(Some(users.at(*place)?.key()));
         }
         for at in ports.store.outside(layout, scope, &keys).await? {
-            let (user, file_user) = &read[at];
+            let (user, place) = batch[at];
+            let file_user = users.at(place)?;
             let message =
                 "a user outside this sync's `target.scope` has this id already: correct the id, or have that \
                            user moved"
                     .to_owned();
-            compared.refuse_added(*user, file_user, RejectCode::KeyOutsideScope, message, layout.columns[0].sensitive);
+            let hide = layout.columns[0].sensitive;
+            compared.refuse_added(user, &file_user, RejectCode::KeyOutsideScope, message, hide)?;
         }
     }
 }

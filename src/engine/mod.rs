@@ -1,6 +1,7 @@
 //! The engine: one run from the file on the server to the report in somebody's hand. [`run()`] is its table of contents;
 //! it touches the world through [`crate::ports`] only, and its own spool folder.
 
+mod again;
 mod apply;
 mod archive;
 mod compare;

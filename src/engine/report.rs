@@ -9,7 +9,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    compare::Compared,
+    compare::{Compared, LateReject},
     fetch::hex,
     outcome::{Ended, Ending, Record, RunError, Told},
     read::FileRows,
@@ -34,6 +34,7 @@ use crate::{
             report::report_json,
             sample::{SAMPLE, sample_added, sample_change},
         },
+        spill::SpillWriter,
     },
 };
 
@@ -54,14 +55,14 @@ pub(super) fn stage(
     spool: &Path,
     layout: &Layout,
     file: &mut FileRows,
-    compared: &Compared,
+    compared: Compared,
     reason: Reason,
     record: &mut Record,
 ) -> Result<Staged, RunError> {
     tokio::task::block_in_place(|| {
-        late_rejects(file, compared)?;
+        changes(job, spool, layout, file, &compared, record)?;
+        late_rejects(file, compared.late)?;
         record.sample.rejects = file.rejects.first().to_vec();
-        changes(job, spool, layout, file, compared, record)?;
         record.reports = ports.reports.locate(&job.sync.sync, &job.run, &names(spool)?);
         let message = record.message(job, reason);
         write_json(&spool::report(spool), &record.report(job, reason, message))?;
@@ -70,9 +71,10 @@ pub(super) fn stage(
 }
 
 /// Adds the rows that the database refused: they are read again as they came.
-fn late_rejects(file: &mut FileRows, compared: &Compared) -> Result<(), RunError> {
+fn late_rejects(file: &mut FileRows, late: SpillWriter<LateReject>) -> Result<(), RunError> {
     let mut row = RawRow::default();
-    for late in &compared.late {
+    for late in late.finish()?.read()? {
+        let late = late?;
         file.decoder
             .reread(late.offset, late.reject.line, &mut row)
             .map_err(|error| RunError::decoding(&format!("line {}", late.reject.line), error))?;
@@ -100,9 +102,9 @@ fn changes(
     let sample = &mut record.sample.changes;
     sample.clear();
     for (kind, spill) in &compared.plan.changes {
-        for (place, change) in spill.read()?.enumerate() {
-            let change = change?;
-            if compared.not_changed.contains(&(*kind, place as u64)) {
+        let mut planned = spill.read()?;
+        while let (place, Some(change)) = (planned.place(), planned.next().transpose()?) {
+            if compared.not_changed.contains(&(*kind, place)) {
                 continue;
             }
             changes.change(&change)?;

@@ -149,7 +149,7 @@ fn planned(
     record: &mut Record,
 ) -> Result<Ending, RunError> {
     let reason = if record.guard.held { Reason::Held } else { record.completed() };
-    report::stage(job, ports, spool, layout, &mut file, &compared, reason, record)?;
+    report::stage(job, ports, spool, layout, &mut file, compared, reason, record)?;
     Ok(Ending { reason, told: Told::Staged })
 }
 
@@ -174,11 +174,11 @@ async fn write(
     let Applied { transaction, compared } = apply(job, ports, fence, layout, file, compared).await?; // effect
     if hold(job, approval, &compared, record) {
         transaction.rollback().await?;
-        report::stage(job, ports, spool, layout, file, &compared, Reason::Held, record)?;
+        report::stage(job, ports, spool, layout, file, compared, Reason::Held, record)?;
         return Ok(Written::Held(Ending { reason: Reason::Held, told: Told::Staged }));
     }
     let reason = record.completed();
-    let staged = report::stage(job, ports, spool, layout, file, &compared, reason, record)?; // effect: durable
+    let staged = report::stage(job, ports, spool, layout, file, compared, reason, record)?; // effect: durable
     let row = report::ledger_row(job, record, reason, &staged);
     commit(job, ports, transaction, &row).await?; //                         effect: from here on it has happened
     ports.watch.at(Progress { step: Step::Finish, done: 0, of: None });

@@ -1,5 +1,7 @@
 //! Rows that were refused.
 
+use serde::{Deserialize, Serialize};
+
 use super::reason::reasons;
 
 reasons! {
@@ -71,7 +73,7 @@ impl RejectCode {
 }
 
 /// Why one row was refused, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
     /// The physical line on which the row begins, from 1.
     pub line: u64,

@@ -108,6 +108,11 @@ impl<T: DeserializeOwned> SpillReader<T> {
         self.record()
     }
 
+    /// The place of the record that comes next.
+    pub fn place(&self) -> u64 {
+        self.at
+    }
+
     fn record(&mut self) -> io::Result<T> {
         let mut size = [0; 4];
         self.file.read_exact(&mut size)?;
@@ -143,6 +148,7 @@ mod tests {
         let mut reader = spill.read().unwrap();
         for n in [999, 0, 500, 501, 3] {
             assert_eq!(reader.at(places[n]).unwrap(), records[n]);
+            assert_eq!(Some(&reader.place()), places.get(n + 1).or(Some(&spill.size)));
         }
     }
 }

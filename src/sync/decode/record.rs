@@ -142,6 +142,7 @@ impl Records {
                 if let Some(line) = self.lines.next(&mut self.text)? {
                     lines.push((line, self.text.len()));
                     match self.split(&mut begin) {
+                        Ok(()) if line.cut => return Ok(Some(Err(self.too_long(row)))),
                         Ok(()) => return Ok(Some(self.judge(row))),
                         Err(again) => broken = again,
                     }

@@ -142,6 +142,11 @@ fn a_line_without_end_is_skipped_in_bounded_memory() {
     file.extend_from_slice(b"\n4,5\n");
     let mut decoder = open(file);
     assert_eq!(rows(&mut decoder), [ok(2, &["1", "2"]), bad(3, RejectCode::CellTooLong), ok(4, &["4", "5"])]);
+    // A cut line that closes a quoted cell is no whole row, though each of its cells fits.
+    let cells = vec!["x".repeat(1 << 20); 4].join(",");
+    let got = read(format!("a,b,c,d,e\n1,2,3,4,5\n\"1\n\",{cells}\n6,7,8,9,0\n"));
+    let (before, after) = (ok(2, &["1", "2", "3", "4", "5"]), ok(5, &["6", "7", "8", "9", "0"]));
+    assert_eq!(got, [before, bad(3, RejectCode::CellTooLong), after]);
     let mut many = b"a,b\n".to_vec();
     many.resize(32 << 20, b',');
     many.extend_from_slice(b"\n4,5\n");
