@@ -29,8 +29,11 @@ pub(super) struct Applied {
     pub compared: Compared,
 }
 
+/// How many changes are handed over at once: each is a row twice, cell by cell, and the store holds it once more.
+const CHANGES: usize = 2_000;
+
 /// Bytes of text after which a batch is full, however few its rows are.
-const BATCH_SIZE: usize = 8 << 20;
+const BATCH_SIZE: usize = 4 << 20;
 
 /// Applies the plan: removals, updates, adds. Rows that the database refuses are tried again when all others are
 /// there (a manager may stand behind those who report to them), then they are rejects.
@@ -228,7 +231,7 @@ struct Batch {
 fn batch(mut next: impl FnMut() -> io::Result<Option<(u64, Change)>>) -> io::Result<Batch> {
     let mut batch = Batch { rows: Vec::new(), places: Vec::new() };
     let mut size = 0;
-    while batch.rows.len() < BATCH && size < BATCH_SIZE {
+    while batch.rows.len() < CHANGES && size < BATCH_SIZE {
         let Some((place, change)) = next()? else { break };
         size += weight(&change.old) + weight(&change.new);
         batch.rows.push(change);
