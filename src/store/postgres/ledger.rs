@@ -68,10 +68,11 @@ pub async fn rows(
     let (condition, value) = match which {
         Runs::Named(run) => ("and run = $4".to_owned(), run.to_owned()),
         Runs::Of(files) => {
+            // `is true` has each list hashed. As joins, on a ledger without statistics, the planner loops over their product.
             let newest = format!(
-                "and id in (select max(id) {of_sync} and (file_name, file_size, file_mtime) in \
-                 (select f->>'name', (f->>'size')::numeric, f->>'mtime' from json_array_elements($4::json) f) \
-                 group by file_name, file_size, file_mtime) order by id desc"
+                "and (id in (select max(id) {of_sync} and ((file_name, file_size, file_mtime) in \
+                 (select f->>'name', (f->>'size')::numeric, f->>'mtime' from json_array_elements($4::json) f)) is true \
+                 group by file_name, file_size, file_mtime)) is true order by id desc"
             );
             (newest, serde_json::to_string(files).unwrap_or_else(|_| "[]".to_owned()))
         }
@@ -109,9 +110,9 @@ fn ledger_row(row: &PgRow) -> Result<LedgerRow, sqlx::Error> {
 pub fn forget_old_sql(users: &Users) -> String {
     let ledger = users.beside(LEDGER);
     format!(
-        "delete from {ledger} as old where committed < now() - interval '400 days' and exists (select from {ledger} as \
-         newer where newer.instance = old.instance and newer.namespace = old.namespace and newer.sync = old.sync \
-         and newer.file_name = old.file_name and newer.id > old.id)"
+        "delete from {ledger} where id in (select id from (select id, committed, row_number() over (partition by \
+         instance, namespace, sync, file_name collate \"C\" order by id desc) as place from {ledger}) ranked \
+         where place > 1 and committed < now() - interval '400 days')"
     )
 }
 
