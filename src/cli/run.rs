@@ -110,8 +110,8 @@ fn approval(app: &App, sync: &Sync, sha256: &str) -> anyhow::Result<(Approval, O
     let held = app.state().last_held(&sync.job.sync, sha256)?;
     let sha256 = sha256.to_owned();
     Ok(match held {
-        Some(held) => (Approval { sha256, shown: Some(held.shown), held: Some(held.ended) }, Some(held.run)),
-        None => (Approval { sha256, shown: None, held: None }, None),
+        Some(held) => (Approval { sha256, held: Some(held.seen) }, Some(held.run)),
+        None => (Approval { sha256, held: None }, None),
     })
 }
 

@@ -31,6 +31,8 @@ pub struct Ended {
     pub file: Option<Stamp>,
     /// Whether there are later files to take.
     pub more: bool,
+    /// The committed run that was the last one when this one began: what an approval of it goes by.
+    pub last: Option<String>,
 }
 
 /// Why a run ended without its import.
@@ -124,6 +126,7 @@ pub(super) struct Record {
     /// Why there was nothing to import.
     pub nothing: Option<String>,
     pub more: bool,
+    pub last: Option<String>,
     started: Timestamp,
     clock: Instant,
     step: Instant,
@@ -143,6 +146,7 @@ impl Record {
             stamp: None,
             nothing: None,
             more: false,
+            last: None,
             started: Timestamp::now(),
             clock: Instant::now(),
             step: Instant::now(),

@@ -217,7 +217,14 @@ pub(super) async fn conclude(
         record.warnings.push(format!("the report could not be kept: {why}"));
     }
     let report = record.report(job, reason, message);
-    Ended { report, sample: record.sample, shown: record.shown, file: record.stamp, more: record.more }
+    Ended {
+        report,
+        sample: record.sample,
+        shown: record.shown,
+        file: record.stamp,
+        more: record.more,
+        last: record.last,
+    }
 }
 
 fn prepare(

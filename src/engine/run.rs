@@ -46,6 +46,7 @@ async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> R
         return Ok(Ending { reason: Reason::AlreadyApplied, told: Told::Settled });
     }
     settle::earlier_runs(job, ports, spool, record).await; //                effect: what a crash left open
+    record.last = last(job, ports).await?; //                                effect: what was imported before
     let layout = table(job, ports).await?; //                                effect: what the table can hold
     let taken = look(job, ports, record).await?; //                          effect: list, choose
     record.lap(Step::Look);
@@ -53,7 +54,7 @@ async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> R
     let fetched = fetch(job, ports, chosen, spool, record).await?; //        effect: copy, hash
     record.lap(Step::Fetch);
     let Some(fetched) = fetched else { return Ok(Ending::because(Reason::NoFile)) };
-    let approved = approved(job, ports, &fetched.sha256).await?; //          effect: is it still the one?
+    let approved = approved(job, record, &fetched.sha256)?; //               pure: is it still the one?
     let mut file = read(job, &layout, spool, &ports.watch, record)?; //      rows → users and rejects
     record.lap(Step::Read);
 
@@ -106,8 +107,13 @@ async fn table(job: &Job, ports: &Ports) -> Result<Layout, RunError> {
     layout(&job.sync, &table).map_err(RunError::Table)
 }
 
+/// The name of the committed run that is the last one so far.
+async fn last(job: &Job, ports: &Ports) -> Result<Option<String>, RunError> {
+    Ok(ports.store.last(&job.sync.sync).await?.map(|row| row.run))
+}
+
 /// The approval, if there is one and it still is for what would happen.
-async fn approved(job: &Job, ports: &Ports, sha256: &str) -> Result<Option<Approval>, RunError> {
+fn approved(job: &Job, record: &Record, sha256: &str) -> Result<Option<Approval>, RunError> {
     let Some(approval) = job.approval.clone() else { return Ok(None) };
     if approval.sha256 != sha256 {
         return Err(RunError::Outdated(format!(
@@ -116,12 +122,12 @@ async fn approved(job: &Job, ports: &Ports, sha256: &str) -> Result<Option<Appro
             approval.sha256
         )));
     }
-    if let (Some(held), Some(last)) = (approval.held, ports.store.last(&job.sync.sync).await?)
-        && last.committed > held
-    {
+    let last = record.last.as_ref();
+    if approval.held.as_ref().is_some_and(|held| held.last.as_ref() != last) {
+        let since =
+            last.map_or_else(|| "the ledger was emptied".to_owned(), |run| format!("run {run} has imported a file"));
         return Err(RunError::Outdated(format!(
-            "the approval is void: run {} has imported {} since. Look at a simulation and approve that",
-            last.run, last.file.name
+            "the approval is void: {since} since the run was held. Look at a simulation and approve that"
         )));
     }
     Ok(Some(approval))
@@ -131,7 +137,7 @@ async fn approved(job: &Job, ports: &Ports, sha256: &str) -> Result<Option<Appro
 fn hold(job: &Job, approval: Option<&Approval>, compared: &Compared, record: &mut Record) -> bool {
     let figures = compared.figures();
     let everything = Shown { removals: u64::MAX, emptied: u64::MAX, rejected: u64::MAX, updated: u64::MAX };
-    let covers = approval.map(|approval| approval.shown.unwrap_or(everything));
+    let covers = approval.map(|approval| approval.held.as_ref().map_or(everything, |held| held.shown));
     record.counts = figures.counts;
     record.shown = figures.shown();
     record.guard = judge(&figures, &job.sync.safeguards, job.sync.action, covers.as_ref());

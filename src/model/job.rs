@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{file::Stamp, secret::Secret};
@@ -78,10 +78,18 @@ pub struct Job {
 pub struct Approval {
     /// The file's SHA-256, in hexadecimal.
     pub sha256: String,
-    /// What was shown: more than that holds again. None: whatever this run finds.
-    pub shown: Option<Shown>,
-    /// When the held run ended: void once a later import has committed.
-    pub held: Option<Timestamp>,
+    /// The held run as the person saw it. None: there is none, and the approval covers whatever this run finds.
+    pub held: Option<Seen>,
+}
+
+/// A held run as a person saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What it showed: more than that holds again.
+    pub shown: Shown,
+    /// The committed run that was the last one then; none if there was none. An approval is void once there is another:
+    /// names are compared, since the database's clock is not ours.
+    pub last: Option<String>,
 }
 
 /// What a held run showed to the person who approved it.

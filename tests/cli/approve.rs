@@ -62,6 +62,24 @@ fn a_later_import_makes_it_void() {
 }
 
 #[test]
+fn the_clock_of_the_database_does_not_matter() {
+    for committed in ["2001-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z"] {
+        let (world, held) = held();
+        let set = format!("update usersync_ledger set committed = '{committed}'");
+        world.sql(".usersync/users.db", &set);
+        let one = world.run(&["--approve", held.sha256()]);
+        assert_eq!(one.code, 0, "nothing was imported since: {one:?}");
+        let (world, held) = self::held();
+        std::fs::remove_file(world.path("inbox/userdata_1.csv")).unwrap();
+        world.import(&people(20));
+        world.sql(".usersync/users.db", &set);
+        world.drop_file(people(10));
+        let one = world.run(&["--approve", held.sha256()]);
+        assert_eq!((one.code, one.reason()), (1, "ApprovalOutdated"), "{committed}: {one:?}");
+    }
+}
+
+#[test]
 fn without_a_held_run_it_covers_what_the_run_finds() {
     let (world, held) = held();
     let one = world.run(&["--data", "elsewhere", "--approve", held.sha256()]);

@@ -1,5 +1,7 @@
 //! A run that ended, as the `UserSyncRun` that is kept.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
@@ -7,15 +9,20 @@ use crate::{
     model::{reason::Verdict, report::RunReport},
 };
 
-/// When the run ended, to the nanosecond: a time of the Kubernetes API has whole seconds, and an approval must know
-/// whether an import was committed before or after.
+/// When the run ended, to the nanosecond: a time of the Kubernetes API has whole seconds, and of two runs in one second
+/// the later one counts.
 pub(super) const ENDED: &str = "usersync.dev/ended";
+
+/// On a held run: the committed run that was the last one then, empty if there was none. An approval is void once there is
+/// another.
+pub(super) const LAST_IMPORT: &str = "usersync.dev/last-import";
 
 /// The longest message of a condition, in characters (Kubernetes API conventions).
 const MESSAGE: usize = 32_768;
 
-/// The object of a run that ended: named as the report says, with the condition `Succeeded`.
-pub fn ended(namespace: &str, spec: UserSyncRunSpec, report: &RunReport) -> UserSyncRun {
+/// The object of a run that ended: named as the report says, with the condition `Succeeded`. `last` is the committed run
+/// that was the last one when it began.
+pub fn ended(namespace: &str, spec: UserSyncRunSpec, report: &RunReport, last: Option<&str>) -> UserSyncRun {
     let status = match report.reason.verdict() {
         Verdict::Completed | Verdict::Rejects => "True",
         Verdict::Held | Verdict::Failed => "False",
@@ -31,7 +38,11 @@ pub fn ended(namespace: &str, spec: UserSyncRunSpec, report: &RunReport) -> User
     let mut run = UserSyncRun::new(&report.run, spec);
     run.metadata.namespace = Some(namespace.to_owned());
     run.metadata.creation_timestamp = Some(Time(report.start_time));
-    run.metadata.annotations = Some([(ENDED.to_owned(), report.completion_time.to_string())].into());
+    let mut annotations = BTreeMap::from([(ENDED.to_owned(), report.completion_time.to_string())]);
+    if report.guard.held {
+        annotations.insert(LAST_IMPORT.to_owned(), last.unwrap_or_default().to_owned());
+    }
+    run.metadata.annotations = Some(annotations);
     run.status = Some(UserSyncRunStatus {
         conditions: vec![succeeded],
         start_time: Some(Time(report.start_time)),

@@ -6,10 +6,16 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use serde_yaml::Value;
 
-use super::{ended::ENDED, private::StateError};
+use super::{
+    ended::{ENDED, LAST_IMPORT},
+    private::StateError,
+};
 use crate::{
     api::UserSyncRun,
-    model::{job::Shown, reason::Reason},
+    model::{
+        job::{Seen, Shown},
+        reason::Reason,
+    },
 };
 
 /// A held run, as far as an approval of it needs it.
@@ -17,10 +23,8 @@ use crate::{
 pub struct Held {
     /// The run's name.
     pub run: String,
-    /// What it showed.
-    pub shown: Shown,
-    /// When it ended.
-    pub ended: Timestamp,
+    /// What a person saw of it.
+    pub seen: Seen,
 }
 
 /// A run that was kept.
@@ -81,8 +85,11 @@ impl Kept {
         let corrupt = |why: &str| StateError::Corrupt { path: self.path.clone(), why: why.to_owned() };
         let shown = self.shown()?;
         let run = self.object["metadata"]["name"].as_str().ok_or_else(|| corrupt("metadata.name is missing"))?;
-        let ended = self.ended().ok_or_else(|| corrupt("status.completionTime is no time"))?;
-        Ok(Held { run: run.to_owned(), shown, ended })
+        // Missing is not the same as none: an approval that can't be judged must not pass.
+        let last = self.object["metadata"]["annotations"][LAST_IMPORT].as_str();
+        let last = last.ok_or_else(|| corrupt(&format!("the annotation {LAST_IMPORT} is missing")))?;
+        let last = Some(last.to_owned()).filter(|run| !run.is_empty());
+        Ok(Held { run: run.to_owned(), seen: Seen { shown, last } })
     }
 
     /// When it ended; where only the second is known, at its end.

@@ -48,7 +48,7 @@ fn run(sync: &str, name: &str, reason: Reason, start: &str, sha256: &str, remova
         warnings: vec![],
         reports: Reports::default(),
     };
-    ended("default", serde_yaml::from_str(&spec).unwrap(), &report)
+    ended("default", serde_yaml::from_str(&spec).unwrap(), &report, Some("hr-9"))
 }
 
 #[test]
@@ -123,9 +123,10 @@ fn an_approval_covers_what_the_newest_held_run_showed() {
         state.write_run(&hr, &kept).unwrap();
     }
     let shown = |removals| Some(crate::model::job::Shown { removals, emptied: 2, rejected: 3, updated: 0 });
-    assert_eq!(state.last_held(&hr, "ab").unwrap().map(|held| held.shown), shown(2));
-    assert_eq!(state.last_held(&hr, "CD").unwrap().map(|held| held.shown), shown(3));
+    assert_eq!(state.last_held(&hr, "ab").unwrap().map(|held| held.seen.shown), shown(2));
+    assert_eq!(state.last_held(&hr, "CD").unwrap().map(|held| held.seen.shown), shown(3));
     assert_eq!(state.last_held(&hr, "ef").unwrap(), None);
+    assert_eq!(state.last_held(&hr, "ab").unwrap().unwrap().seen.last.as_deref(), Some("hr-9"));
     let runs = state.runs(&hr).unwrap();
     let names: Vec<_> = runs.iter().map(|r| r.metadata.name.as_deref().unwrap()).collect();
     assert_eq!(names, ["hr-4", "hr-0", "hr-2", "hr-1"]);
