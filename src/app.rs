@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -123,7 +124,7 @@ async fn tidy(spool: &Spool, job: &Job, store: &dyn UserStore) -> anyhow::Result
 fn run_name(id: &SyncId) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{id:?} {} {}", jiff::Timestamp::now(), std::process::id()));
-    let digest: String = hash.finalize().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    let digest = HEXLOWER.encode(&hash.finalize()[..10]);
     let prefix: String = id.name.chars().take(200).collect();
     format!("{prefix}-{digest}")
 }

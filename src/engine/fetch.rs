@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
@@ -81,12 +82,7 @@ async fn copy(ports: &Ports, stamp: &Stamp, path: &Path) -> Result<String, RunEr
     if size != stamp.size {
         return Err(SourceError::Changed(format!("{} has {size} bytes instead of {}", stamp.name, stamp.size)).into());
     }
-    Ok(hex(&into.hash.finalize()))
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(HEXLOWER.encode(&into.hash.finalize()))
 }
 
 /// A file that hashes what is written to it.

@@ -5,7 +5,8 @@ use crate::{
     api::Select,
     model::{
         file::{Listed, Stamp},
-        job::Job,
+        job::{Job, Take},
+        ledger::LedgerRow,
         progress::{Progress, Step},
         report::FileReport,
     },
@@ -27,7 +28,8 @@ pub(super) async fn look(job: &Job, ports: &Ports, record: &mut Record) -> Resul
     // Not before: connecting and listing take their time, and the second look must come that much later.
     let seen = std::time::Instant::now();
     let take = &job.sync.take;
-    let outdated = outdated(job, ports, &mut listing).await?;
+    record.last = ports.store.last(&job.sync.sync).await?;
+    let outdated = outdated(take, record.last.as_ref(), &mut listing);
     let candidates = Candidates::new(&listing, take);
     let files: Vec<_> = listing.iter().filter(|l| candidates.passed(l).is_none()).map(Stamp::from).collect();
     let imported = ports.store.imported(&job.sync.sync, &files).await?;
@@ -61,17 +63,13 @@ pub(super) async fn look(job: &Job, ports: &Ports, record: &mut Record) -> Resul
 
 /// With `select: Newest`, leaves out what is older than the file imported last, wherever that is now: it would bring back
 /// what was. Some: there was such a file, and this is the name of the last one.
-async fn outdated(job: &Job, ports: &Ports, listing: &mut Vec<Listed>) -> Result<Option<String>, RunError> {
-    let take = &job.sync.take;
-    if take.select != Select::Newest {
-        return Ok(None);
-    }
-    let Some(last) = ports.store.last(&job.sync.sync).await?.map(|row| row.file) else { return Ok(None) };
+fn outdated(take: &Take, last: Option<&LedgerRow>, listing: &mut Vec<Listed>) -> Option<String> {
+    let last = &last.filter(|_| take.select == Select::Newest)?.file;
     let all = listing.clone();
     let candidates = Candidates::new(&all, take);
     let new = |listed: &Listed| (listed.mtime, &listed.name) >= (last.mtime, &last.name);
     listing.retain(|listed| new(listed) || candidates.passed(listed).is_some());
-    Ok((listing.len() < all.len()).then_some(last.name))
+    (listing.len() < all.len()).then(|| last.name.clone())
 }
 
 fn note(record: &mut Record, stamp: &Stamp) {

@@ -10,6 +10,7 @@ use crate::{
         counts::Counts,
         file::Stamp,
         job::{Job, Shown},
+        ledger::LedgerRow,
         progress::Step,
         reason::Reason,
         report::{FileReport, GuardReport, Reports, RunReport, Sample, Timings},
@@ -126,7 +127,7 @@ pub(super) struct Record {
     /// Why there was nothing to import.
     pub nothing: Option<String>,
     pub more: bool,
-    pub last: Option<String>,
+    pub last: Option<LedgerRow>,
     started: Timestamp,
     clock: Instant,
     step: Instant,

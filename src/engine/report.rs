@@ -6,11 +6,11 @@ use std::{
     path::Path,
 };
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::{
     compare::{Compared, LateReject},
-    fetch::hex,
     outcome::{Ended, Ending, Record, RunError, Told},
     read::FileRows,
     spool,
@@ -166,7 +166,7 @@ fn digest(spool: &Path) -> io::Result<String> {
             }
         }
     }
-    Ok(hex(&hash.finalize()))
+    Ok(HEXLOWER.encode(&hash.finalize()))
 }
 
 /// The ledger row of a run that is about to be committed.
@@ -223,7 +223,7 @@ pub(super) async fn conclude(
         shown: record.shown,
         file: record.stamp,
         more: record.more,
-        last: record.last,
+        last: record.last.map(|row| row.run),
     }
 }
 

@@ -46,7 +46,6 @@ async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> R
         return Ok(Ending { reason: Reason::AlreadyApplied, told: Told::Settled });
     }
     settle::earlier_runs(job, ports, spool, record).await; //                effect: what a crash left open
-    record.last = last(job, ports).await?; //                                effect: what was imported before
     let layout = table(job, ports).await?; //                                effect: what the table can hold
     let taken = look(job, ports, record).await?; //                          effect: list, choose
     record.lap(Step::Look);
@@ -107,11 +106,6 @@ async fn table(job: &Job, ports: &Ports) -> Result<Layout, RunError> {
     layout(&job.sync, &table).map_err(RunError::Table)
 }
 
-/// The name of the committed run that is the last one so far.
-async fn last(job: &Job, ports: &Ports) -> Result<Option<String>, RunError> {
-    Ok(ports.store.last(&job.sync.sync).await?.map(|row| row.run))
-}
-
 /// The approval, if there is one and it still is for what would happen.
 fn approved(job: &Job, record: &Record, sha256: &str) -> Result<Option<Approval>, RunError> {
     let Some(approval) = job.approval.clone() else { return Ok(None) };
@@ -122,7 +116,7 @@ fn approved(job: &Job, record: &Record, sha256: &str) -> Result<Option<Approval>
             approval.sha256
         )));
     }
-    let last = record.last.as_ref();
+    let last = record.last.as_ref().map(|row| &row.run);
     if approval.held.as_ref().is_some_and(|held| held.last.as_ref() != last) {
         let since =
             last.map_or_else(|| "the ledger was emptied".to_owned(), |run| format!("run {run} has imported a file"));

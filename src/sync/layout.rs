@@ -1,6 +1,7 @@
 //! From the mapping and the table's description to the columns of a run, or to what is wrong with the table and the
 //! statement that mends it.
 
+use super::names::{meant, quoted};
 use crate::{
     api::{Action, ConflictMode, PropertyPolicy, PropertyType},
     model::{
@@ -56,7 +57,7 @@ impl Fit<'_> {
     fn mapped(&mut self, property: &Property, role: Role) -> Option<LayoutColumn> {
         let name = &property.property;
         let Some(column) = self.table.column(name) else {
-            let near = nearest(name, self.table.columns.iter().map(|c| c.name.as_str()));
+            let near = meant(&[name], self.table.columns.iter().map(|c| c.name.as_str()));
             self.problems.push(format!(
                 "table {table} has no column \"{name}\"{near}: name another one in `mapping`, or add it: alter table \
                  {table} add column {column} {kind};",
@@ -114,7 +115,7 @@ impl Fit<'_> {
     fn named<'n>(&mut self, field: &str, names: impl IntoIterator<Item = &'n String>) {
         for name in names {
             if self.table.column(name).is_none() {
-                let near = nearest(name, self.table.columns.iter().map(|c| c.name.as_str()));
+                let near = meant(&[name], self.table.columns.iter().map(|c| c.name.as_str()));
                 self.problems
                     .push(format!("table {} has no column \"{name}\", which `{field}` names{near}", self.table.name));
             }
@@ -222,19 +223,6 @@ fn sql_type(kind: Option<PropertyType>) -> &'static str {
         Some(PropertyType::DateTime) => "timestamptz",
         Some(PropertyType::Uuid) => "uuid",
     }
-}
-
-/// An SQL identifier: standard SQL doubles the quote.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
-    names
-        .map(|other| (strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase()), other))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map_or_else(String::new, |(_, other)| format!(" (is \"{other}\" meant?)"))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod guard;
 pub mod index;
 pub mod layout;
 pub mod map;
+pub mod names;
 pub mod render;
 pub mod spill;
 pub mod template;

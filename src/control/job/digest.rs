@@ -1,5 +1,6 @@
 //! The digest of what decides what a file does to the table.
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -45,7 +46,7 @@ pub fn spec_digest(spec: &UserSyncSpec) -> String {
     };
     // These types have text keys only: they always become JSON.
     let json = serde_json::to_value(&deciding).map(sorted).unwrap_or_default();
-    Sha256::digest(json.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(json.to_string()))
 }
 
 fn sorted(value: Value) -> Value {

@@ -2,10 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// A name, used exactly as written.
-pub fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
+pub use crate::sync::names::quoted as quote;
 
 /// Text as a literal; `standard_conforming_strings` is on in our sessions.
 pub fn literal(text: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use data_encoding::HEXLOWER;
 use sqlx::{Decode, Sqlite, TypeInfo, ValueRef, sqlite::SqliteValueRef};
 
 use super::types::{Affinity, looks_numeric};
@@ -161,12 +162,7 @@ fn stays(kind: &ColumnType, text: &str) -> bool {
 
 /// `\x` and lower-case hexadecimal.
 fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold("\\x".to_owned(), |mut text, byte| {
-        // Writing into a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("\\x{}", HEXLOWER.encode(bytes))
 }
 
 /// The bytes behind `\x`; None if it is no such text.

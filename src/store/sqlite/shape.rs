@@ -76,10 +76,7 @@ impl Shape {
 /// Rows in one statement: its variables stay below SQLite's limit of 32,766.
 pub const CHUNK: usize = 1000;
 
-/// A name as an SQL identifier.
-pub fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
+pub use crate::sync::names::quoted as quote;
 
 /// Why a table can't be described.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use crate::sync::{
     decode::{Header, RawRow},
     expression::Expression,
+    names::meant,
     render::rejects::REJECT_COLUMNS,
 };
 
@@ -112,14 +113,7 @@ impl Columns {
     }
 
     fn nearest(&self, names: &[String]) -> String {
-        let likeness = |known: &String| {
-            names
-                .iter()
-                .map(|name| strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase()))
-                .fold(0.0, f64::max)
-        };
-        let near = self.names.iter().filter(|known| !known.is_empty() && likeness(known) > 0.8);
-        near.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-            .map_or_else(String::new, |known| format!(" (is \"{known}\" meant?)"))
+        let wanted: Vec<_> = names.iter().map(String::as_str).collect();
+        meant(&wanted, self.names.iter().map(String::as_str).filter(|known| !known.is_empty()))
     }
 }

@@ -1,0 +1,20 @@
+//! Names of columns: in statements, and in messages about one that isn't there.
+
+/// A name as an SQL identifier, used exactly as written: standard SQL doubles the quote.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// ` (is "e-mail" meant?)` with the known name that is most like one of those wanted, ignoring case; empty where none is
+/// like them.
+pub fn meant<'a>(wanted: &[&str], known: impl Iterator<Item = &'a str>) -> String {
+    let likeness = |known: &str| {
+        let known = known.to_lowercase();
+        wanted.iter().map(|name| strsim::jaro_winkler(&name.to_lowercase(), &known)).fold(0.0, f64::max)
+    };
+    known
+        .map(|known| (likeness(known), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map_or_else(String::new, |(_, known)| format!(" (is \"{known}\" meant?)"))
+}
