@@ -6,12 +6,12 @@
 //! |---|---|
 //! | [`cli`] | the command line: arguments in, text and exit codes out |
 //! | [`app`] | the composition root: the one place that names the engine and the adapters |
-//! | [`host`] | where manifests come from and where status goes: a folder |
+//! | [`host`] | where syncs come from and where their status goes: a cluster, a folder |
 //! | [`reports`] | adapters that keep reports |
 //! | [`source`] | adapters that fetch files: a directory, SFTP |
 //! | [`store`] | adapters that hold users: SQLite, PostgreSQL |
 //! | [`engine`] | the run: file → rows → plan → applied → report; effects only through [`ports`] |
-//! | [`control`] | pure: validate a manifest, compute a schedule |
+//! | [`control`] | pure: validate a manifest, compute a schedule, decide what to do next, say how it is |
 //! | [`sync`] | pure: decode, map, compare, guard, render |
 //! | [`ports`] | the traits between the engine and the world |
 //! | [`model`] | words without logic: job, user, change, report |

@@ -23,7 +23,7 @@ pub mod usersync;
 pub use self::{
     crd::{crd_files, crds},
     outcome::{Counts, FileReport, GuardReport, Mode, Progress, Reports, Step},
-    run::{Trigger, UserSyncRun, UserSyncRunSpec, UserSyncRunStatus},
+    run::{Basis, Trigger, UserSyncRun, UserSyncRunSpec, UserSyncRunStatus},
     usersync::{
         Action, ConflictMode, UserSync, UserSyncSpec,
         mapping::{EmptyCell, PropertyPolicy, PropertyType},
@@ -43,3 +43,8 @@ pub const UPDATE_NOW: &str = "usersync.dev/update-now";
 pub const SIMULATE_NOW: &str = "usersync.dev/simulate-now";
 /// Annotation on a held UserSyncRun: the SHA-256 of its file starts one import of it.
 pub const APPROVE: &str = "usersync.dev/approve";
+
+/// Label on a UserSyncRun: the UID of its UserSync.
+pub const SYNC_UID: &str = "usersync.dev/sync-uid";
+/// The field manager of everything that UserSync writes.
+pub const MANAGER: &str = "usersync";

@@ -2,6 +2,7 @@
 
 #![allow(clippy::duplicated_attributes, reason = "several printer columns have the same type")]
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -133,4 +134,27 @@ pub struct UserSyncRunStatus {
     /// Where its reports are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reports: Option<Reports>,
+    /// What UserSync itself goes by when it looks at this run later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+}
+
+/// What UserSync goes by when it looks at a run that has ended: whether the schedule takes the file again, what an approval
+/// is void by, which of two runs is the later one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Basis {
+    /// When the file was modified, by its server's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = 40), extend("format" = "date-time"))]
+    pub modified: Option<Timestamp>,
+    /// When the run ended, more precisely than `completionTime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = 40), extend("format" = "date-time"))]
+    pub ended: Option<Timestamp>,
+    /// Of a held run: the import that was committed last then; empty if there was none. An approval is void once there is
+    /// another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub last_import: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 mod checks;
 mod digest;
+mod references;
 mod secrets;
 mod source;
 mod target;
@@ -16,7 +17,13 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-pub use self::{checks::problems, secrets::Secrets, unavailable::unavailable};
+pub use self::{
+    checks::problems,
+    digest::spec_digest,
+    references::{Reference, references},
+    secrets::Secrets,
+    unavailable::unavailable,
+};
 use crate::{
     api::{
         UserSync, UserSyncSpec,

@@ -1,5 +1,12 @@
-//! Pure: what a manifest means, and when. `now` is always an argument.
+//! Pure: what a manifest means, what is due, what to do next, what the status says. `now` is always an argument.
 
+pub mod cause;
+pub mod conditions;
+pub mod decide;
+pub mod events;
+pub mod history;
 pub mod job;
+pub mod known;
 pub mod schedule;
+pub mod told;
 pub mod validate;

@@ -159,9 +159,10 @@ fn every_rule(interval: std::time::Duration, sync_name: &str) -> Result<Rule, Sc
             "the shortest interval is 1s: each look asks the server for its files",
         ));
     }
+    // Whole seconds read better in logs, and are what a time of the Kubernetes API can hold.
+    let interval = interval / 1_000 * 1_000;
     let digest = Sha256::digest(sync_name.as_bytes());
     let hash = digest.iter().take(8).fold(0u64, |hash, byte| hash << 8 | u64::from(*byte));
-    // Whole seconds read better in logs.
     let seconds = (interval / 1_000).unsigned_abs();
     Ok(Rule::Every { interval, offset: i64::try_from(hash % seconds).unwrap_or(0) * 1_000 })
 }

@@ -2,7 +2,9 @@
 
 pub mod change;
 pub mod column;
+pub mod condition;
 pub mod counts;
+pub mod event;
 pub mod file;
 pub mod job;
 pub mod ledger;
@@ -13,3 +15,5 @@ pub mod reject;
 pub mod report;
 pub mod rows;
 pub mod secret;
+pub mod sync;
+pub mod view;

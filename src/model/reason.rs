@@ -69,6 +69,12 @@ reasons! {
         TargetFailed,
         /// This machine failed: its disk is full, a folder can't be written.
         LocalFailed,
+        /// A Secret or ConfigMap that the spec names, or a key in it, is missing or unfit.
+        ReferenceMissing,
+        /// The run was stopped before anything was written: its UserSync is gone.
+        Stopped,
+        /// UserSync did not make this run, or somebody made it anew: nothing of it runs.
+        Refused,
     }
 }
 

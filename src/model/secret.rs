@@ -1,5 +1,7 @@
 //! Text that must never be shown.
 
+use std::collections::BTreeMap;
+
 /// A password, key or connection string: it has no `Display`, and its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -20,4 +22,13 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("•••")
     }
+}
+
+/// What the Secrets and ConfigMaps of one namespace hold that a spec names.
+#[derive(Clone, Default)]
+pub struct References {
+    /// Secrets: name → key → value.
+    pub secrets: BTreeMap<String, BTreeMap<String, Secret>>,
+    /// ConfigMaps: name → key → value.
+    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
 }

@@ -60,6 +60,10 @@ pub struct UserSyncStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub active_run: Option<String>,
+    /// SHA-256 of that run's spec, in hexadecimal: a run of this name that says anything else is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub active_run_digest: Option<String>,
     /// The run that ended last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<RunSummary>,

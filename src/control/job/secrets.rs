@@ -1,7 +1,10 @@
 //! Reading what a manifest only names: Secrets and ConfigMaps of the resource's own namespace.
 
 use super::JobProblem;
-use crate::{api::reference::KeyRef, model::secret::Secret};
+use crate::{
+    api::reference::KeyRef,
+    model::secret::{References, Secret},
+};
 
 /// Secrets and ConfigMaps, as they are now.
 pub trait Secrets {
@@ -57,5 +60,20 @@ impl Reader<'_> {
                 format!("the Secret “{name}” has no key “{key}”, or it is empty: add it; it holds {what}"),
             )
         })
+    }
+}
+
+/// The references of one namespace, whatever the namespace is called.
+impl Secrets for References {
+    fn secret(&self, _namespace: &str, name: &str, key: &str) -> Option<Secret> {
+        self.secrets.get(name)?.get(key).cloned()
+    }
+
+    fn secret_exists(&self, _namespace: &str, name: &str) -> bool {
+        self.secrets.contains_key(name)
+    }
+
+    fn config(&self, _namespace: &str, name: &str, key: &str) -> Option<String> {
+        self.config_maps.get(name)?.get(key).cloned()
     }
 }

@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use serde_yaml::Value;
 
-use super::{
-    ended::{ENDED, LAST_IMPORT},
-    private::StateError,
-};
+use super::private::StateError;
 use crate::{
     api::UserSyncRun,
     model::{
@@ -86,8 +83,8 @@ impl Kept {
         let shown = self.shown()?;
         let run = self.object["metadata"]["name"].as_str().ok_or_else(|| corrupt("metadata.name is missing"))?;
         // Missing is not the same as none: an approval that can't be judged must not pass.
-        let last = self.object["metadata"]["annotations"][LAST_IMPORT].as_str();
-        let last = last.ok_or_else(|| corrupt(&format!("the annotation {LAST_IMPORT} is missing")))?;
+        let last = self.object["status"]["basis"]["lastImport"].as_str();
+        let last = last.ok_or_else(|| corrupt("status.basis.lastImport is missing"))?;
         let last = Some(last.to_owned()).filter(|run| !run.is_empty());
         Ok(Held { run: run.to_owned(), seen: Seen { shown, last } })
     }
@@ -95,7 +92,7 @@ impl Kept {
     /// When it ended; where only the second is known, at its end.
     pub fn ended(&self) -> Option<Timestamp> {
         let time = |value: &Value| value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
-        time(&self.object["metadata"]["annotations"][ENDED]).or_else(|| {
+        time(&self.object["status"]["basis"]["ended"]).or_else(|| {
             let second = time(&self.object["status"]["completionTime"])?;
             second.checked_add(SignedDuration::from_nanos(999_999_999)).ok()
         })

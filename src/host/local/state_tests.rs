@@ -48,7 +48,7 @@ fn run(sync: &str, name: &str, reason: Reason, start: &str, sha256: &str, remova
         warnings: vec![],
         reports: Reports::default(),
     };
-    ended("default", serde_yaml::from_str(&spec).unwrap(), &report, Some("hr-9"))
+    ended("default", serde_yaml::from_str(&spec).unwrap(), &report, None, Some("hr-9"))
 }
 
 #[test]

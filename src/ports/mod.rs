@@ -1,5 +1,13 @@
 //! The traits between the engine and the world. Adapters implement them, [`crate::app`] plugs them in.
 
+mod host;
+mod work;
+
+pub use self::{
+    host::{Host, HostError},
+    work::{Observer, Work},
+};
+
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
@@ -253,4 +261,9 @@ pub struct ReportError(pub String);
 pub trait Watch: Send + Sync {
     /// The run is here now.
     fn at(&self, progress: Progress);
+
+    /// Whether the run is to end before it writes anything: asked right before the commit.
+    fn stopped(&self) -> bool {
+        false
+    }
 }

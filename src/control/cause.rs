@@ -1,0 +1,117 @@
+//! What a run is for, and the name that follows from it: the same cause always gives the same name, so that no retry, no
+//! restart and no second replica can start a run twice.
+
+use std::collections::BTreeMap;
+
+use data_encoding::HEXLOWER;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    api::{API_VERSION, Mode, SYNC_UID, Trigger, UserSync, UserSyncRun, UserSyncRunSpec},
+    model::{reason::Reason, sync::Cause},
+};
+
+/// Characters of a Kubernetes name (RFC 1123 subdomain).
+const NAME: usize = 253;
+/// Bytes of the digest in a run's name: 80 bits.
+const DIGEST: usize = 10;
+
+/// The name of the run with this cause: the sync's, as far as there is room, and 80 bits of SHA-256 over the sync's UID and
+/// the cause.
+pub fn run_name(sync: &UserSync, cause: &Cause) -> String {
+    let mut hash = Sha256::new();
+    // Each part with its length: no two lists of parts read the same.
+    let mut part = |text: &str| {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    };
+    part(uid(sync));
+    match cause {
+        Cause::Slot(slot) => ["Schedule", &slot.to_string()].map(&mut part),
+        Cause::UpdateNow(token) => ["UpdateNow", token].map(&mut part),
+        Cause::SimulateNow(token) => ["SimulateNow", token].map(&mut part),
+        Cause::Approval { run, sha256 } => {
+            part(sha256);
+            ["Approval", run].map(&mut part)
+        }
+    };
+    let digest = HEXLOWER.encode(&hash.finalize()[..DIGEST]);
+    let name = sync.metadata.name.as_deref().unwrap_or_default();
+    let prefix: String = name.chars().take(NAME - 1 - digest.len()).collect();
+    format!("{}-{digest}", prefix.trim_end_matches(['-', '.']))
+}
+
+/// The run with this cause, with a copy of the spec as it is.
+pub fn run_of(sync: &UserSync, cause: &Cause) -> UserSyncRun {
+    let (trigger, slot, token, approves) = match cause {
+        Cause::Slot(slot) => (Trigger::Schedule, Some(Time(*slot)), None, None),
+        Cause::UpdateNow(token) => (Trigger::UpdateNow, None, Some(token.clone()), None),
+        Cause::SimulateNow(token) => (Trigger::SimulateNow, None, Some(token.clone()), None),
+        Cause::Approval { run, .. } => (Trigger::Approval, None, None, Some(run.clone())),
+    };
+    let mut run = UserSyncRun::new(
+        &run_name(sync, cause),
+        UserSyncRunSpec {
+            sync: sync.metadata.name.clone().unwrap_or_default(),
+            uid: uid(sync).to_owned(),
+            generation: sync.metadata.generation.unwrap_or(1),
+            sync_spec: sync.spec.clone(),
+            mode: if trigger == Trigger::SimulateNow { Mode::Simulation } else { Mode::Import },
+            trigger,
+            slot,
+            token,
+            approves,
+        },
+    );
+    run.metadata.namespace = sync.metadata.namespace.clone();
+    run.metadata.labels = Some(BTreeMap::from([(SYNC_UID.to_owned(), uid(sync).to_owned())]));
+    run.metadata.owner_references = Some(vec![OwnerReference {
+        api_version: API_VERSION.to_owned(),
+        kind: "UserSync".to_owned(),
+        name: sync.metadata.name.clone().unwrap_or_default(),
+        uid: uid(sync).to_owned(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    }]);
+    run
+}
+
+/// SHA-256 over a run's spec, in hexadecimal.
+pub fn run_digest(run: &UserSyncRun) -> String {
+    // Serialised from types whose keys are texts: it always becomes JSON, with the fields in their order.
+    HEXLOWER.encode(&Sha256::digest(serde_json::to_vec(&run.spec).unwrap_or_default()))
+}
+
+/// The digest of a token, as `status.handledTokens` keeps it. `kind` tells the annotations apart.
+pub fn token_digest(trigger: Trigger, token: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(format!("{trigger:?} {token}"))[..16])
+}
+
+/// Why the run ended; None while it works, or before. A reason that this version doesn't know counts as a failure.
+pub fn ended(run: &UserSyncRun) -> Option<(bool, &str)> {
+    let status = run.status.as_ref()?;
+    let condition = status.conditions.iter().find(|condition| condition.type_ == crate::model::condition::SUCCEEDED)?;
+    match condition.status.as_str() {
+        "True" => Some((true, &condition.reason)),
+        "False" => Some((false, &condition.reason)),
+        _ => None,
+    }
+}
+
+/// Whether the run is held: it waits for a person.
+pub fn held(run: &UserSyncRun) -> bool {
+    ended(run).is_some_and(|(_, reason)| reason == Reason::Held.as_str())
+}
+
+/// When the run ended, as precisely as it is known.
+pub fn ended_at(run: &UserSyncRun) -> Option<Timestamp> {
+    let status = run.status.as_ref()?;
+    let precise = status.basis.as_ref().and_then(|basis| basis.ended);
+    precise.or_else(|| status.completion_time.as_ref().map(|time| time.0))
+}
+
+fn uid(sync: &UserSync) -> &str {
+    sync.metadata.uid.as_deref().unwrap_or_default()
+}

@@ -1,0 +1,31 @@
+//! Which files the schedule has tried already.
+
+use super::{
+    cause::{ended, held},
+    job::spec_digest,
+};
+use crate::{
+    api::{Mode, UserSyncRun, UserSyncSpec},
+    model::{file::Stamp, reason::Reason, sync::Tried},
+};
+
+/// The files that runs of the sync held, or failed to import because of what they are, with the spec as it is: the schedule
+/// doesn't take them again until they, the spec or an approval changes.
+pub fn tried(spec: &UserSyncSpec, runs: &[UserSyncRun]) -> Vec<Tried> {
+    let digest = spec_digest(spec);
+    let same = |run: &&UserSyncRun| run.spec.mode == Mode::Import && spec_digest(&run.spec.sync_spec) == digest;
+    runs.iter().filter(same).filter_map(one).collect()
+}
+
+fn one(run: &UserSyncRun) -> Option<Tried> {
+    /// Reasons for which the file itself is to blame.
+    const ITS_OWN: [Reason; 3] = [Reason::InvalidFile, Reason::FileTooLarge, Reason::TargetFailed];
+    let (_, reason) = ended(run)?;
+    let held = held(run);
+    if !held && !ITS_OWN.iter().any(|own| own.as_str() == reason) {
+        return None;
+    }
+    let status = run.status.as_ref()?;
+    let (file, modified) = (status.file.as_ref()?, status.basis.as_ref()?.modified?);
+    Some(Tried { file: Stamp { name: file.name.clone(), size: file.size, mtime: modified }, held })
+}

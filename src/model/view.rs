@@ -1,0 +1,135 @@
+//! What the control path looks at to decide, and what it decides.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::{
+    file::Stamp,
+    job::Approval,
+    sync::{Failure, Fitness, Tried},
+};
+use crate::api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncStatus};
+
+/// A sync as its host sees it.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The resource.
+    pub sync: Result<UserSync, Malformed>,
+    /// Its runs, in no order: all of them if `live`, else those that may need something (at work, approved, unknown).
+    pub runs: Vec<UserSyncRun>,
+    /// Read from where the truth is just now, not from a cache that may lag behind. Only then anything may be done.
+    pub live: bool,
+    /// The spec must name its database: there is no embedded one here.
+    pub target_required: bool,
+}
+
+/// A resource that can't be read as a UserSync, or has problems that only this host sees.
+#[derive(Clone, Debug)]
+pub struct Malformed {
+    /// As far as it is known: name, namespace, UID, generation, resource version.
+    pub metadata: ObjectMeta,
+    /// Its status, as far as that can be read.
+    pub status: UserSyncStatus,
+    /// Every problem, a line each.
+    pub message: String,
+}
+
+/// What a process remembers of a sync. A new process starts with nothing, and nothing is lost by that.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// The run that this process works on.
+    pub at_work: Option<String>,
+    /// How that run ended, until it is noted.
+    pub ended: Option<(String, UserSyncRunStatus)>,
+    /// What the run at work waits for to get better.
+    pub trouble: Option<Failure>,
+    /// What was found out last about source and target.
+    pub probed: Option<Probed>,
+    /// The last look into the folder, of a schedule `every`.
+    pub looked: Option<Looked>,
+}
+
+/// A probe.
+#[derive(Clone, Debug)]
+pub struct Probed {
+    /// The generation of the spec.
+    pub generation: i64,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How many probes in a row found the same trouble; 0 after a good one.
+    pub failures: u32,
+    /// When a login was tried last.
+    pub login: Option<Timestamp>,
+    /// What it found.
+    pub fitness: Fitness,
+}
+
+/// A look into the folder.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The generation of the spec.
+    pub generation: i64,
+    /// The slot it was for.
+    pub slot: Timestamp,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What there is for a run to do.
+    pub found: Sight,
+}
+
+/// What a look found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// No file to take.
+    Nothing,
+    /// A file that may still be uploaded: first seen like this then.
+    Growing(Stamp, Timestamp),
+    /// A file to take.
+    File(Stamp),
+    /// It could not be found out.
+    Failed(Failure),
+}
+
+/// A run to be carried out.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The run.
+    pub run: UserSyncRun,
+    /// What was approved, of a run with trigger Approval.
+    pub approval: Option<Approval>,
+    /// Files that a scheduled run passes over; None: an explicit run passes over none.
+    pub tried: Option<Vec<Tried>>,
+    /// Until when a scheduled run tries again if source or target can't be reached.
+    pub until: Option<Timestamp>,
+}
+
+/// The next step: one effect, then everything is looked at again.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// Nothing to do until then, or until something changes.
+    Wait(Option<Timestamp>),
+    /// Write this status, unless the resource has changed meanwhile.
+    Note(Box<UserSyncStatus>),
+    /// Make this run, which the status has claimed.
+    Create(Box<UserSyncRun>),
+    /// Carry this run out.
+    Execute(Box<Order>),
+    /// Note how a run ended, unless that is noted already.
+    End(Box<UserSyncRun>, Box<UserSyncRunStatus>),
+    /// The run at work waits for a server, and somebody else waits for its end: let it try now, for the last time.
+    Hurry(String),
+    /// Forget these runs: `spec.history` keeps others.
+    Forget(Vec<UserSyncRun>),
+    /// Find out whether source and target can be used; without `login` only read the references.
+    Probe {
+        /// Log in to both.
+        login: bool,
+    },
+    /// Look into the folder, for this slot of `every`.
+    Look {
+        /// The slot.
+        slot: Timestamp,
+        /// Files that are passed over.
+        tried: Vec<Tried>,
+    },
+}
