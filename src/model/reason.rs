@@ -101,4 +101,17 @@ impl Reason {
             _ => Verdict::Failed,
         }
     }
+
+    /// Whether waiting may help, with the spec and the file as they are: a scheduled run tries again until its
+    /// `startingDeadline`. A refused login is not among these: trying it again may lock the account.
+    pub const fn heals(self) -> bool {
+        matches!(
+            self,
+            Self::SourceUnreachable
+                | Self::TargetUnreachable
+                | Self::TargetBusy
+                | Self::ReferenceMissing
+                | Self::FolderMissing
+        )
+    }
 }
