@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+pub use crate::control::schedule::full_name;
 use crate::{
     api::UserSync,
     app::Sync,
@@ -88,15 +89,6 @@ pub fn load(manifests: &Manifests, place: &Place) -> Option<Vec<Sync>> {
         }
     }
     none_of(&problems).then_some(syncs)
-}
-
-/// `NAMESPACE/NAME`, or the name alone in namespace `default`.
-pub fn full_name(sync: &UserSync) -> String {
-    let name = sync.metadata.name.as_deref().unwrap_or_default();
-    match sync.metadata.namespace.as_deref() {
-        None | Some("default") => name.to_owned(),
-        Some(namespace) => format!("{namespace}/{name}"),
-    }
 }
 
 /// Everything that the manifests hold, if nothing of it is wrong and there is a sync among it.

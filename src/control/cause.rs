@@ -9,8 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    api::{API_VERSION, Mode, SYNC_UID, Trigger, UserSync, UserSyncRun, UserSyncRunSpec},
-    model::{reason::Reason, sync::Cause},
+    api::{API_VERSION, Mode, SYNC_UID, Trigger, UserSync, UserSyncRun, UserSyncRunSpec, UserSyncStatus},
+    model::{condition::SUCCEEDED, reason::Reason, sync::Cause},
 };
 
 /// Characters of a Kubernetes name (RFC 1123 subdomain).
@@ -43,28 +43,28 @@ pub fn run_name(sync: &UserSync, cause: &Cause) -> String {
     format!("{}-{digest}", prefix.trim_end_matches(['-', '.']))
 }
 
-/// The run with this cause, with a copy of the spec as it is.
-pub fn run_of(sync: &UserSync, cause: &Cause) -> UserSyncRun {
+/// The run with this cause, with a copy of the spec as it is; an approval carries the spec of the run that was held, which
+/// is among `runs`.
+pub fn run_of(sync: &UserSync, cause: &Cause, runs: &[UserSyncRun]) -> UserSyncRun {
     let (trigger, slot, token, approves) = match cause {
         Cause::Slot(slot) => (Trigger::Schedule, Some(Time(*slot)), None, None),
         Cause::UpdateNow(token) => (Trigger::UpdateNow, None, Some(token.clone()), None),
         Cause::SimulateNow(token) => (Trigger::SimulateNow, None, Some(token.clone()), None),
         Cause::Approval { run, .. } => (Trigger::Approval, None, None, Some(run.clone())),
     };
-    let mut run = UserSyncRun::new(
-        &run_name(sync, cause),
-        UserSyncRunSpec {
-            sync: sync.metadata.name.clone().unwrap_or_default(),
-            uid: uid(sync).to_owned(),
-            generation: sync.metadata.generation.unwrap_or(1),
-            sync_spec: sync.spec.clone(),
-            mode: if trigger == Trigger::SimulateNow { Mode::Simulation } else { Mode::Import },
-            trigger,
-            slot,
-            token,
-            approves,
-        },
-    );
+    let held = approves.as_ref().and_then(|name| named(runs, name));
+    let spec = UserSyncRunSpec {
+        sync: sync.metadata.name.clone().unwrap_or_default(),
+        uid: uid(sync).to_owned(),
+        generation: held.map_or(sync.metadata.generation.unwrap_or(1), |held| held.spec.generation),
+        sync_spec: held.map_or(&sync.spec, |held| &held.spec.sync_spec).clone(),
+        mode: if trigger == Trigger::SimulateNow { Mode::Simulation } else { Mode::Import },
+        trigger,
+        slot,
+        token,
+        approves,
+    };
+    let mut run = UserSyncRun::new(&run_name(sync, cause), spec);
     run.metadata.namespace = sync.metadata.namespace.clone();
     run.metadata.labels = Some(BTreeMap::from([(SYNC_UID.to_owned(), uid(sync).to_owned())]));
     run.metadata.owner_references = Some(vec![OwnerReference {
@@ -78,31 +78,47 @@ pub fn run_of(sync: &UserSync, cause: &Cause) -> UserSyncRun {
     run
 }
 
+/// The cause of the run that the status has claimed. None: nothing in the status or among the approved runs gives that
+/// name.
+pub fn claimed(sync: &UserSync, status: &UserSyncStatus, approved: &[Cause]) -> Option<Cause> {
+    let name = status.active_run.as_deref()?;
+    let slot = status.last_schedule_time.as_ref().map(|slot| Cause::Slot(slot.0));
+    let update = status.last_handled_update_now.clone().map(Cause::UpdateNow);
+    let simulate = status.last_handled_simulate_now.clone().map(Cause::SimulateNow);
+    let causes = [slot, update, simulate].into_iter().flatten().chain(approved.iter().cloned());
+    causes.into_iter().find(|cause| run_name(sync, cause) == name)
+}
+
 /// SHA-256 over a run's spec, in hexadecimal.
 pub fn run_digest(run: &UserSyncRun) -> String {
-    // Serialised from types whose keys are texts: it always becomes JSON, with the fields in their order.
+    // Types whose keys are texts, with their fields in a fixed order: they always become the same JSON.
     HEXLOWER.encode(&Sha256::digest(serde_json::to_vec(&run.spec).unwrap_or_default()))
 }
 
-/// The digest of a token, as `status.handledTokens` keeps it. `kind` tells the annotations apart.
+/// The digest of a token, as `status.handledTokens` keeps it; each kind of trigger has tokens of its own.
 pub fn token_digest(trigger: Trigger, token: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(format!("{trigger:?} {token}"))[..16])
 }
 
-/// Why the run ended; None while it works, or before. A reason that this version doesn't know counts as a failure.
-pub fn ended(run: &UserSyncRun) -> Option<(bool, &str)> {
-    let status = run.status.as_ref()?;
-    let condition = status.conditions.iter().find(|condition| condition.type_ == crate::model::condition::SUCCEEDED)?;
+/// The run of that name.
+pub fn named<'a>(runs: &'a [UserSyncRun], name: &str) -> Option<&'a UserSyncRun> {
+    runs.iter().find(|run| run.metadata.name.as_deref() == Some(name))
+}
+
+/// Whether the run succeeded, why it ended as it did, and that in words. None while it works, or before.
+pub fn ended(run: &UserSyncRun) -> Option<(bool, &str, &str)> {
+    let conditions = &run.status.as_ref()?.conditions;
+    let condition = conditions.iter().find(|condition| condition.type_ == SUCCEEDED)?;
     match condition.status.as_str() {
-        "True" => Some((true, &condition.reason)),
-        "False" => Some((false, &condition.reason)),
+        "True" => Some((true, &condition.reason, &condition.message)),
+        "False" => Some((false, &condition.reason, &condition.message)),
         _ => None,
     }
 }
 
 /// Whether the run is held: it waits for a person.
 pub fn held(run: &UserSyncRun) -> bool {
-    ended(run).is_some_and(|(_, reason)| reason == Reason::Held.as_str())
+    ended(run).is_some_and(|(_, reason, _)| reason == Reason::Held.as_str())
 }
 
 /// When the run ended, as precisely as it is known.
@@ -112,6 +128,7 @@ pub fn ended_at(run: &UserSyncRun) -> Option<Timestamp> {
     precise.or_else(|| status.completion_time.as_ref().map(|time| time.0))
 }
 
-fn uid(sync: &UserSync) -> &str {
+/// The resource's UID; empty if it has none.
+pub fn uid(sync: &UserSync) -> &str {
     sync.metadata.uid.as_deref().unwrap_or_default()
 }

@@ -1,10 +1,121 @@
 //! What to do next: total, pure, and the only place that decides.
+//!
+//! | file | decides |
+//! |---|---|
+//! | `requests` | which annotation asks for a run |
+//! | `claim` | how a run is claimed: what the status says before the run is made |
+//! | `active` | what becomes of the run that was claimed |
+//! | `probes` | whether source and target are to be asked |
+//! | `polls` | whether to look into the folder, and what a look means |
+
+mod active;
+mod claim;
+mod polls;
+mod probes;
+pub mod requests;
+#[cfg(test)]
+mod tests;
 
 use jiff::Timestamp;
 
-use crate::model::view::{Decision, Memory, View};
+use self::{claim::claim, polls::Poll, probes::Probe};
+pub use self::{polls::sight, probes::probed, requests::approvals};
+use super::{
+    cause::ended,
+    conditions::{spec_problems, status},
+    history::expired,
+    schedule::Due,
+    told,
+};
+use crate::{
+    api::{UserSync, UserSyncRun, UserSyncStatus},
+    model::{
+        condition::READY,
+        reason::Reason,
+        sync::Cause,
+        view::{Decision, Memory, View},
+    },
+};
 
-/// The next step for a sync.
-pub fn decide(_view: &View, _memory: &Memory, _now: Timestamp) -> Decision {
-    Decision::Wait(None)
+/// The next step for a sync. What the status lacks comes first, then the run that was claimed, then runs that nobody may
+/// carry out or needs, then whether source and target can be used, then requests, then the schedule.
+pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
+    // Times of the Kubernetes API have whole seconds.
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let status = status(view, memory, now);
+    let said = match &view.sync {
+        Ok(sync) => sync.status.as_ref(),
+        Err(malformed) => Some(&malformed.status),
+    };
+    if said != Some(&status) {
+        return Decision::Note(Box::new(status));
+    }
+    let Ok(sync) = &view.sync else { return Decision::Wait(None) };
+    if status.active_run.is_some() {
+        return active::work_on(view, sync, &status, memory);
+    }
+    if let Some(stray) = stray(&view.runs) {
+        return Decision::End(Box::new(stray.clone()), Box::new(told::refused(now)));
+    }
+    if view.live {
+        let expired = expired(sync, &view.runs);
+        if !expired.is_empty() {
+            return Decision::Forget(expired);
+        }
+    }
+    if !spec_problems(view, sync).is_empty() {
+        return Decision::Wait(None);
+    }
+    next(view, sync, &status, memory, now)
+}
+
+/// What starts next, with a valid spec and no run at work.
+fn next(view: &View, sync: &UserSync, status: &UserSyncStatus, memory: &Memory, now: Timestamp) -> Decision {
+    let probe = probes::due(sync, status, memory, now);
+    let unknown = ready(status).is_none();
+    if let (Probe::Now { login }, true) = (&probe, unknown) {
+        return Decision::Probe { login: *login };
+    }
+    if let Some(cause) = requests::request(sync, status, &view.runs) {
+        return start(view, sync, status, &cause);
+    }
+    if let Probe::Now { login } = probe {
+        return Decision::Probe { login };
+    }
+    let mut until = vec![probe.at()];
+    if let Some(due) = Due::new(sync, status).filter(|_| !sync.spec.suspend) {
+        if due.polls() {
+            match polls::due(view, sync, status, memory, &due, now) {
+                Poll::Look { slot, tried } => return Decision::Look { slot, tried },
+                Poll::Start(slot) => return start(view, sync, status, &Cause::Slot(slot)),
+                Poll::At(at) => until.push(at),
+            }
+        } else {
+            match due.now(now).filter(|_| ready(status) != Some(Err(Reason::ReferenceMissing))) {
+                Some(slot) => return start(view, sync, status, &Cause::Slot(slot)),
+                None => until.push(due.next(now)),
+            }
+        }
+    }
+    Decision::Wait(until.into_iter().flatten().min())
+}
+
+/// Claims the run with this cause.
+fn start(view: &View, sync: &UserSync, status: &UserSyncStatus, cause: &Cause) -> Decision {
+    Decision::Note(Box::new(claim(view, sync, status, cause)))
+}
+
+/// What Ready says: Ok, or the reason why not; None while that is not known.
+fn ready(status: &UserSyncStatus) -> Option<Result<(), Reason>> {
+    let ready = status.conditions.iter().find(|said| said.type_ == READY)?;
+    match ready.status.as_str() {
+        "True" => Some(Ok(())),
+        "False" => Reason::named(&ready.reason).map(Err),
+        _ => None,
+    }
+}
+
+/// A run that is not ended, and that nothing has claimed: UserSync did not make it.
+fn stray(runs: &[UserSyncRun]) -> Option<&UserSyncRun> {
+    runs.iter().find(|run| ended(run).is_none())
 }

@@ -14,7 +14,7 @@ pub fn expired(sync: &UserSync, runs: &[UserSyncRun]) -> Vec<UserSyncRun> {
     let history = &sync.spec.history;
     let room = |run: &UserSyncRun| match (run.spec.mode, ended(run)) {
         (Mode::Simulation, _) => (0, SIMULATIONS),
-        (Mode::Import, Some((true, _))) => (1, history.successful as usize),
+        (Mode::Import, Some((true, ..))) => (1, history.successful as usize),
         (Mode::Import, _) => (2, history.failed as usize),
     };
     let mut seen = [0; 3];

@@ -20,7 +20,7 @@ pub fn tried(spec: &UserSyncSpec, runs: &[UserSyncRun]) -> Vec<Tried> {
 fn one(run: &UserSyncRun) -> Option<Tried> {
     /// Reasons for which the file itself is to blame.
     const ITS_OWN: [Reason; 3] = [Reason::InvalidFile, Reason::FileTooLarge, Reason::TargetFailed];
-    let (_, reason) = ended(run)?;
+    let (_, reason, _) = ended(run)?;
     let held = held(run);
     if !held && !ITS_OWN.iter().any(|own| own.as_str() == reason) {
         return None;

@@ -1,5 +1,6 @@
 //! Pure: what a manifest means, what is due, what to do next, what the status says. `now` is always an argument.
 
+pub mod backoff;
 pub mod cause;
 pub mod conditions;
 pub mod decide;

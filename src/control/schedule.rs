@@ -3,6 +3,14 @@
 //! Times of day are those of the schedule's time zone. One that a clock going forward leaps over is due at the first
 //! moment after the leap; one that a clock going back shows twice is due the first time only.
 
+mod due;
+mod words;
+
+pub use self::{
+    due::{Due, full_name},
+    words::words,
+};
+
 use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},

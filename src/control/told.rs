@@ -1,10 +1,16 @@
 //! How a run ended, as the status of its `UserSyncRun` says it.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
     api::{Basis, UserSyncRunStatus},
-    model::{condition::SUCCEEDED, file::Stamp, reason::Verdict, report::RunReport},
+    model::{
+        condition::SUCCEEDED,
+        file::Stamp,
+        reason::{Reason, Verdict},
+        report::RunReport,
+    },
 };
 
 /// The longest message of a condition, in characters (Kubernetes API conventions).
@@ -17,14 +23,7 @@ pub fn run_status(report: &RunReport, file: Option<&Stamp>, last: Option<&str>) 
         Verdict::Completed | Verdict::Rejects => "True",
         Verdict::Held | Verdict::Failed => "False",
     };
-    let succeeded = Condition {
-        type_: SUCCEEDED.into(),
-        status: status.into(),
-        reason: report.reason.as_str().into(),
-        message: report.message.chars().take(MESSAGE).collect(),
-        last_transition_time: Time(report.completion_time),
-        observed_generation: None,
-    };
+    let succeeded = succeeded(status, report.reason.as_str(), &report.message, report.completion_time);
     UserSyncRunStatus {
         conditions: vec![succeeded],
         start_time: Some(Time(report.start_time)),
@@ -39,5 +38,42 @@ pub fn run_status(report: &RunReport, file: Option<&Stamp>, last: Option<&str>) 
             ended: Some(report.completion_time),
             last_import: report.guard.held.then(|| last.unwrap_or_default().to_owned()),
         }),
+    }
+}
+
+/// The status of a run that UserSync did not make.
+pub fn refused(now: Timestamp) -> UserSyncRunStatus {
+    let message = "UserSync did not make this run, or somebody made it anew: nothing of it runs. To start a run annotate the \
+                   UserSync with usersync.dev/update-now or usersync.dev/simulate-now";
+    failed(Reason::Refused, message, now)
+}
+
+/// The status of a run that ended before it began.
+pub fn failed(reason: Reason, message: &str, now: Timestamp) -> UserSyncRunStatus {
+    UserSyncRunStatus {
+        conditions: vec![succeeded("False", reason.as_str(), message, now)],
+        completion_time: Some(Time(now)),
+        basis: Some(Basis { ended: Some(now), ..Basis::default() }),
+        ..UserSyncRunStatus::default()
+    }
+}
+
+/// The status of a run at work.
+pub fn at_work(reason: &str, message: &str, begun: Timestamp) -> UserSyncRunStatus {
+    UserSyncRunStatus {
+        conditions: vec![succeeded("Unknown", reason, message, begun)],
+        start_time: Some(Time(begun)),
+        ..UserSyncRunStatus::default()
+    }
+}
+
+fn succeeded(status: &str, reason: &str, message: &str, since: Timestamp) -> Condition {
+    Condition {
+        type_: SUCCEEDED.into(),
+        status: status.into(),
+        reason: reason.into(),
+        message: message.chars().take(MESSAGE).collect(),
+        last_transition_time: Time(since),
+        observed_generation: None,
     }
 }

@@ -19,6 +19,11 @@ macro_rules! reasons {
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$name => concat!($($doc),+).trim_ascii(),)+ }
             }
+
+            /// The one of that name.
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == name)
+            }
         }
 
         impl std::fmt::Display for $type {
@@ -113,5 +118,34 @@ impl Reason {
                 | Self::ReferenceMissing
                 | Self::FolderMissing
         )
+    }
+
+    /// Whether the source is to blame.
+    pub const fn of_source(self) -> bool {
+        matches!(self, Self::SourceUnreachable | Self::SourceDenied | Self::FolderMissing | Self::ReferenceMissing)
+    }
+
+    /// Whether the target is to blame.
+    pub const fn of_target(self) -> bool {
+        matches!(self, Self::TargetInvalid | Self::TargetShared | Self::TargetDenied | Self::TargetUnreachable)
+    }
+
+    /// Whether a run that ended like this has used both source and target.
+    pub const fn used_both(self) -> bool {
+        matches!(
+            self,
+            Self::Completed
+                | Self::CompletedWithRejects
+                | Self::NoFile
+                | Self::Held
+                | Self::ApprovalOutdated
+                | Self::InvalidFile
+                | Self::FileTooLarge
+        )
+    }
+
+    /// Whether nothing but a person can mend it: it isn't tried again by itself, or not soon.
+    pub const fn needs_a_person(self) -> bool {
+        matches!(self, Self::SourceDenied | Self::TargetDenied)
     }
 }

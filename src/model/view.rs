@@ -47,6 +47,10 @@ pub struct Memory {
     pub probed: Option<Probed>,
     /// The last look into the folder, of a schedule `every`.
     pub looked: Option<Looked>,
+    /// Files that the schedule passes over with this generation, as the runs said when they were seen last.
+    pub tried: Option<(i64, Vec<Tried>)>,
+    /// The run at work was told to hurry.
+    pub hurried: bool,
 }
 
 /// A probe.
@@ -129,7 +133,14 @@ pub enum Decision {
     Look {
         /// The slot.
         slot: Timestamp,
-        /// Files that are passed over.
-        tried: Vec<Tried>,
+        /// Files that are passed over; None: that must be found out from the runs.
+        tried: Option<Vec<Tried>>,
     },
+}
+
+impl Decision {
+    /// Whether this may only be done on what was read just now: everything but looking.
+    pub fn needs_truth(&self) -> bool {
+        !matches!(self, Self::Wait(_) | Self::Probe { .. } | Self::Look { tried: Some(_), .. })
+    }
 }

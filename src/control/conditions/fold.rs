@@ -1,0 +1,85 @@
+//! A run that ended becomes part of its sync's status.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use crate::{
+    api::{Mode, Trigger, UserSyncRun, UserSyncStatus, usersync::status::RunSummary},
+    control::cause::{ended, ended_at},
+    model::{
+        condition::SYNCED,
+        reason::{Reason, Verdict},
+    },
+};
+
+/// How many runs a status names.
+const RECENT: usize = 5;
+
+/// Notes the run that was claimed: it has ended.
+pub(super) fn fold(status: &mut UserSyncStatus, run: &UserSyncRun) {
+    (status.active_run, status.active_run_digest) = (None, None);
+    match (run.spec.trigger, &run.spec.token) {
+        (Trigger::UpdateNow, Some(token)) => status.last_completed_update_now = Some(token.clone()),
+        (Trigger::SimulateNow, Some(token)) => status.last_completed_simulate_now = Some(token.clone()),
+        _ => {}
+    }
+    let Some(summary) = summary(run) else { return };
+    status.recent_runs.retain(|recent| recent.name != summary.name);
+    status.recent_runs.insert(0, summary.clone());
+    status.recent_runs.truncate(RECENT);
+    status.last_run = Some(summary);
+    synced(status, run);
+}
+
+/// What the runs say, for a status that says nothing of any: somebody emptied it.
+pub(super) fn recover(status: &mut UserSyncStatus, runs: &[UserSyncRun]) {
+    let mut all: Vec<&UserSyncRun> =
+        runs.iter().filter(|run| ended(run).is_some_and(|(_, reason, _)| reason != Reason::Refused.as_str())).collect();
+    all.sort_by_key(|run| (ended_at(run), run.metadata.name.clone()));
+    let claim = (status.active_run.clone(), status.active_run_digest.clone());
+    all.into_iter().for_each(|run| fold(status, run));
+    (status.active_run, status.active_run_digest) = claim;
+}
+
+fn summary(run: &UserSyncRun) -> Option<RunSummary> {
+    let (_, reason, _) = ended(run)?;
+    let status = run.status.clone().unwrap_or_default();
+    Some(RunSummary {
+        name: run.metadata.name.clone().unwrap_or_default(),
+        mode: run.spec.mode,
+        reason: reason.to_owned(),
+        start_time: status.start_time,
+        completion_time: status.completion_time,
+        file: status.file,
+        counts: status.counts.unwrap_or_default(),
+        reports: status.reports.unwrap_or_default(),
+    })
+}
+
+/// The verdict of the last import. Where there was nothing to import, or not this run's fault, the verdict before stays.
+fn synced(status: &mut UserSyncStatus, run: &UserSyncRun) {
+    let Some((_, name, message)) = ended(run).filter(|_| run.spec.mode == Mode::Import) else { return };
+    let reason = Reason::named(name);
+    let says_nothing = [Reason::NoFile, Reason::ApprovalOutdated, Reason::Stopped, Reason::Refused];
+    if reason.is_some_and(|reason| says_nothing.contains(&reason)) {
+        return;
+    }
+    let done = reason.is_some_and(|reason| matches!(reason.verdict(), Verdict::Completed | Verdict::Rejects));
+    let at = run.status.as_ref().and_then(|status| status.completion_time.clone());
+    let at = at.unwrap_or(Time(jiff::Timestamp::UNIX_EPOCH));
+    if done {
+        status.last_successful_time = Some(at.clone());
+    }
+    let word = if done { "True" } else { "False" };
+    let before = status.conditions.iter().find(|said| said.type_ == SYNCED && said.status == word);
+    let since = before.map_or(at, |said| said.last_transition_time.clone());
+    let condition = Condition {
+        type_: SYNCED.to_owned(),
+        status: word.to_owned(),
+        reason: name.to_owned(),
+        message: message.to_owned(),
+        last_transition_time: since,
+        observed_generation: Some(run.spec.generation),
+    };
+    status.conditions.retain(|said| said.type_ != SYNCED);
+    status.conditions.push(condition);
+}

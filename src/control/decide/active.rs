@@ -1,0 +1,82 @@
+//! The run that was claimed: made, carried out, ended.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::requests::{approvals, waits};
+use crate::{
+    api::{APPROVE, Trigger, UserSync, UserSyncRun, UserSyncStatus},
+    control::{
+        cause::{claimed, ended, named, run_digest, run_of},
+        known::tried,
+    },
+    model::{
+        job::{Approval, Seen, Shown},
+        view::{Decision, Memory, Order, View},
+    },
+};
+
+/// What becomes of the claimed run. (One that has ended is part of the status already.)
+pub(super) fn work_on(view: &View, sync: &UserSync, status: &UserSyncStatus, memory: &Memory) -> Decision {
+    let name = status.active_run.as_deref().unwrap_or_default();
+    let run = named(&view.runs, name);
+    if let Some((ended, how)) = &memory.ended
+        && ended == name
+        && let Some(run) = run
+    {
+        return Decision::End(Box::new(run.clone()), Box::new(how.clone()));
+    }
+    if memory.at_work.as_deref() == Some(name) {
+        let hurry = memory.trouble.is_some() && !memory.hurried && waits(sync, status, &view.runs);
+        return if hurry { Decision::Hurry(name.to_owned()) } else { Decision::Wait(None) };
+    }
+    match run {
+        Some(run) if status.active_run_digest.as_deref() != Some(&run_digest(run)) => {
+            // Somebody took the name for a run of their own: ours is made in its place.
+            Decision::Forget(vec![run.clone()])
+        }
+        Some(run) if ended(run).is_none() => Decision::Execute(Box::new(order(run, &view.runs))),
+        Some(_) => Decision::Wait(None),
+        None => match claimed(sync, status, &approvals(sync, &view.runs)) {
+            Some(cause) => Decision::Create(Box::new(run_of(sync, &cause, &view.runs))),
+            // A cache that lags behind: what is there now says more.
+            None => Decision::Forget(Vec::new()),
+        },
+    }
+}
+
+fn order(run: &UserSyncRun, runs: &[UserSyncRun]) -> Order {
+    let scheduled = run.spec.trigger == Trigger::Schedule;
+    let spec = &run.spec.sync_spec;
+    let deadline = spec.schedule.as_ref().map(|schedule| schedule.starting_deadline.get());
+    let until = run.spec.slot.as_ref().zip(deadline).and_then(|(slot, deadline)| {
+        // `once: {now: {}}` stands for the moment at which the resource was made, however long ago.
+        let begun = run.metadata.creation_timestamp.as_ref().map_or(slot.0, |created| created.0.max(slot.0));
+        begun.checked_add(SignedDuration::try_from(deadline).unwrap_or(SignedDuration::MAX)).ok()
+    });
+    Order {
+        run: run.clone(),
+        approval: approval(run, runs),
+        tried: scheduled.then(|| tried(spec, runs)),
+        until: until.or(scheduled.then_some(Timestamp::UNIX_EPOCH)),
+    }
+}
+
+/// What was approved: the annotation's value, for at most what the held run showed. None of another run than an approved
+/// one; a held run that is gone, or was damaged, covers nothing.
+fn approval(run: &UserSyncRun, runs: &[UserSyncRun]) -> Option<Approval> {
+    let held = run.spec.approves.as_deref()?;
+    let nothing = Approval { sha256: String::new(), held: Some(Seen { shown: Shown::default(), last: None }) };
+    let Some(held) = named(runs, held) else { return Some(nothing) };
+    let sha256 = held.metadata.annotations.as_ref().and_then(|all| all.get(APPROVE)).cloned().unwrap_or_default();
+    let Some(status) = &held.status else { return Some(nothing) };
+    let (guard, counts) = (status.guard.clone().unwrap_or_default(), status.counts.unwrap_or_default());
+    let last = status.basis.as_ref().and_then(|basis| basis.last_import.clone()).filter(|name| !name.is_empty());
+    let theirs = status.file.as_ref().and_then(|file| file.sha256.clone()).unwrap_or_default();
+    let sha256 = sha256.trim().to_ascii_lowercase();
+    let shown = if sha256 == theirs {
+        Shown { removals: guard.removals, emptied: guard.emptied, rejected: counts.rejected, updated: counts.updated }
+    } else {
+        Shown::default()
+    };
+    Some(Approval { sha256, held: Some(Seen { shown, last }) })
+}

@@ -1,0 +1,1 @@
+//! Tables: what is seen and remembered → what is decided.
