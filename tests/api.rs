@@ -1,6 +1,8 @@
 //! The custom resource definitions: up to date, structural, described; and what the types read.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "api/cases.rs"]
+mod cases;
 #[path = "api/rules.rs"]
 mod rules;
 #[path = "api/shape.rs"]
@@ -8,6 +10,7 @@ mod shape;
 
 use std::path::Path;
 
+use cases::WHOLE;
 use serde_json::Value;
 use usersync::api::{UserSync, crd_files, crds};
 
@@ -130,63 +133,6 @@ fn every_rule_says_what_to_do() {
     });
     assert!(rules > 30, "only {rules} rules");
 }
-
-/// The whole of the resource, as the documentation shows it.
-const WHOLE: &str = r#"
-apiVersion: usersync.dev/v1alpha1
-kind: UserSync
-metadata: {name: hr, namespace: people}
-spec:
-  suspend: false
-  source:
-    sftp:
-      host: files.example.com
-      port: 22
-      credentials: {name: hr-sftp}
-      hostKeys: ["ssh-ed25519 AAAA"]
-    path: /outbox
-    files: "userdata_*.csv"
-    select: Oldest
-    maxSize: 200Mi
-    stableFor: 10s
-    waitFor: "{name}.done"
-    afterImport: {moveTo: bak}
-    afterFailure: {keep: {}}
-    csv: {delimiter: Auto, encoding: UTF-8, trim: true}
-    timeouts: {connect: 15s, login: 15s, stall: 60s}
-    unpack: {maxSize: 2Gi, maxRatio: 100}
-  mapping:
-    userId: {column: employee_id}
-    properties:
-      - {property: email, column: [E-mail, Email, Mail], required: true, type: Email}
-      - {property: display_name, expression: "row['First'] + ' ' + row['Last']"}
-      - {property: locale, column: Language, default: en, policy: OnCreate}
-      - {property: salary_band, column: Band, sensitive: true}
-    filter: "row['Type'] == 'employee'"
-    timeZone: Etc/UTC
-  conflictMode: Update
-  action: Mirror
-  removal: {policy: Deactivate, set: {active: "false"}, restore: {active: "true"}, gracePeriod: 30d}
-  safeguards: {maxRemovals: "10%", maxEmptied: 25, maxRejected: "50%", maxUpdated: "30%", minRows: 1}
-  target:
-    url: {secretKeyRef: {name: users-db, key: url}}
-    table: users
-    scope: {org: acme}
-    protectedColumns: [id, password_hash, created_at]
-    timeouts: {connect: 10s, statement: 10m, lock: 30s}
-  schedule: {every: 5m, timeZone: Europe/Paris, startingDeadline: 1h, expectFileEvery: 24h}
-  report:
-    email:
-      smtp: {name: smtp}
-      from: "User sync <sync@example.com>"
-      replyTo: admin@example.com
-      to: [it@example.com]
-      failedImportTo: [hr@example.com]
-      when: Always
-      simulations: true
-    webhook: {url: {secretKeyRef: {name: hook, key: url}}, signingKey: {secretKeyRef: {name: hook, key: key}}}
-  history: {successful: 10, failed: 10}
-"#;
 
 #[test]
 fn the_whole_resource_comes_back_as_it_was_written() {

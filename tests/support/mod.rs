@@ -1,7 +1,9 @@
 //! Servers that tests need: started on loopback with a private folder, ended with the test.
 #![allow(dead_code, missing_docs)]
 
+pub mod audit;
 pub mod bench;
+pub mod cluster;
 pub mod delay;
 pub mod postgres;
 pub mod sshd;
