@@ -1,6 +1,7 @@
 //! Manifests and Secrets as the command line names them: files, folders, standard input.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -87,20 +88,7 @@ fn files(argument: &Path) -> Result<Vec<PathBuf>, ManifestError> {
     if !fs::metadata(argument).map_err(error)?.is_dir() {
         return Ok(vec![argument.to_owned()]);
     }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(argument).map_err(error)? {
-        let path = entry.map_err(error)?.path();
-        let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-        let manifest =
-            path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known));
-        if manifest && !hidden && !path.is_dir() {
-            files.push(path);
-        }
-        if files.len() > MAX_FILES {
-            let message = format!("{}: more than {MAX_FILES} manifests: is it the right folder?", argument.display());
-            return Err(ManifestError(message));
-        }
-    }
+    let files = manifests(argument)?;
     if files.is_empty() {
         let message = format!(
             "{}: no manifest in this folder (*.yaml, *.yml, *.json; folders within are not looked into): name another",
@@ -108,8 +96,49 @@ fn files(argument: &Path) -> Result<Vec<PathBuf>, ManifestError> {
         );
         return Err(ManifestError(message));
     }
+    Ok(files)
+}
+
+/// The manifests in the folder, in order of name: there may be none.
+fn manifests(folder: &Path) -> Result<Vec<PathBuf>, ManifestError> {
+    let error = |error: io::Error| ManifestError::io(folder, &error);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(error)? {
+        let path = entry.map_err(error)?.path();
+        if manifest(&path) && !path.is_dir() {
+            files.push(path);
+        }
+        if files.len() > MAX_FILES {
+            let message = format!("{}: more than {MAX_FILES} manifests: is it the right folder?", folder.display());
+            return Err(ManifestError(message));
+        }
+    }
     files.sort();
     Ok(files)
+}
+
+/// Whether a file of a folder is a manifest by its name: `*.yaml`, `*.yml`, `*.json`, not hidden.
+pub fn manifest(path: &Path) -> bool {
+    let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+    !hidden && path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known))
+}
+
+/// The documents of each manifest in a folder, or why that file can't be read.
+pub type Reading = BTreeMap<PathBuf, Result<Vec<Document>, ManifestError>>;
+
+/// Reads a folder whole. One file that can't be read says nothing of the others; one that is gone meanwhile is left out.
+pub fn read_folder(folder: &Path) -> Result<Reading, ManifestError> {
+    let mut reading = Reading::new();
+    for file in manifests(folder)? {
+        let open = match File::open(&file) {
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => continue,
+            open => open.map_err(|error| ManifestError::io(&file, &error)),
+        };
+        let text = open.and_then(|mut open| text(&file, &mut open));
+        let read = text.map(|text| documents(&file.to_string_lossy(), &text));
+        reading.insert(file, read);
+    }
+    Ok(reading)
 }
 
 fn text(file: &Path, from: &mut dyn Read) -> Result<String, ManifestError> {
@@ -150,12 +179,7 @@ impl LocalSecrets {
 
 impl Secrets for LocalSecrets {
     fn secret(&self, namespace: &str, name: &str, key: &str) -> Option<Secret> {
-        let mounted = self.mounted(name).zip(plain(key)).and_then(|(folder, key)| {
-            let mut text = String::new();
-            let file = File::open(folder.join(key)).ok()?;
-            file.take(MAX_SECRET).read_to_string(&mut text).ok()?;
-            Some(Secret::new(text))
-        });
+        let mounted = self.mounted(name).zip(plain(key)).and_then(|(folder, key)| value(&folder.join(key)));
         mounted.or_else(|| {
             let document = self.secrets.iter().find(|secret| secret.namespace == namespace && secret.name == name)?;
             document.values.get(key).cloned()
@@ -171,6 +195,26 @@ impl Secrets for LocalSecrets {
         let map = self.config_maps.iter().find(|map| map.namespace == namespace && map.name == name)?;
         map.values.get(key).cloned()
     }
+}
+
+/// The values of a mounted Secret, by key: `FOLDER/NAME/KEY`. None: there is no such folder.
+pub(super) fn mounted(folder: &Path, name: &str) -> Option<BTreeMap<String, Secret>> {
+    let folder = folder.join(plain(name)?);
+    let mut values = BTreeMap::new();
+    for entry in fs::read_dir(&folder).ok()? {
+        let Ok(entry) = entry else { continue };
+        // Hidden ones are how Kubernetes exchanges all keys at once.
+        let key = entry.file_name().into_string().ok().filter(|key| !key.starts_with('.'));
+        let value = key.as_ref().and_then(|_| value(&entry.path()));
+        values.extend(key.zip(value));
+    }
+    Some(values)
+}
+
+fn value(path: &Path) -> Option<Secret> {
+    let mut text = String::new();
+    File::open(path).ok()?.take(MAX_SECRET).read_to_string(&mut text).ok()?;
+    Some(Secret::new(text))
 }
 
 /// A name that leads nowhere else.

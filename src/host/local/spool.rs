@@ -1,13 +1,15 @@
 //! The spool of one sync: folders of its runs at work, and the lock that keeps a second process out.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
-use super::private::{StateError, make_folder, one_name};
+use super::{
+    lock::{LockError, hold},
+    private::{StateError, make_folder, one_name},
+};
 use crate::model::job::SyncId;
 
 /// The right to work on one sync, and the place for it. The system takes the lock back when the process ends, however
@@ -22,23 +24,11 @@ impl Spool {
     pub(super) fn take(folder: &Path, sync: &SyncId) -> Result<Self, StateError> {
         make_folder(folder)?;
         let path = folder.join(".lock");
-        let failed = |source| StateError::Io { path: path.clone(), what: "locked", source };
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let mut lock = open.map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let holder = holder(&mut lock);
-                return Err(StateError::Busy { sync: sync.clone(), holder, path });
-            }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        match hold(&path) {
+            Ok(lock) => Ok(Self { folder: folder.to_owned(), _lock: lock }),
+            Err(LockError::Held(holder)) => Err(StateError::Busy { sync: sync.clone(), holder, path }),
+            Err(LockError::Io(source)) => Err(StateError::Io { path, what: "locked", source }),
         }
-        let sign = |lock: &mut File| {
-            lock.set_len(0)?;
-            writeln!(lock, "{}", std::process::id())
-        };
-        sign(&mut lock).map_err(failed)?;
-        Ok(Self { folder: folder.to_owned(), _lock: lock })
     }
 
     /// The private folder of a run (0700); made when missing, with what it holds when not.
@@ -82,15 +72,5 @@ impl Spool {
         left.retain(|run| !still_open.contains(run));
         left.iter().try_for_each(|run| self.remove(run))?;
         Ok(left)
-    }
-}
-
-/// Who has the lock, as far as the file says it.
-fn holder(lock: &mut File) -> String {
-    let mut text = String::new();
-    let read = lock.rewind().and_then(|()| lock.take(32).read_to_string(&mut text));
-    match (read, text.trim().parse::<u32>()) {
-        (Ok(_), Ok(pid)) => format!("process {pid}"),
-        _ => "another process".into(),
     }
 }

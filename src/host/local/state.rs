@@ -15,11 +15,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
-
 use super::{
     kept::Kept,
-    private::{make_folder, one_name, unreadable, write},
+    private::{make_folder, one_name, read_yaml, unreadable, write, write_yaml},
 };
 use crate::{
     api::{UserSyncRun, UserSyncStatus},
@@ -83,7 +81,6 @@ impl State {
     /// Keeps a run of the sync, under the name that it has; [`super::ended::ended`] makes it of a report.
     pub fn write_run(&self, sync: &SyncId, run: &UserSyncRun) -> Result<(), StateError> {
         let folder = self.root.join("runs").join(one_name(&sync.namespace)?);
-        make_folder(&folder)?;
         write_yaml(&folder.join(format!("{}.yaml", one_name(run.metadata.name.as_deref().unwrap_or_default())?)), run)
     }
 
@@ -101,20 +98,12 @@ impl State {
 
     /// Keeps the status of a sync.
     pub fn write_status(&self, sync: &SyncId, status: &UserSyncStatus) -> Result<(), StateError> {
-        let path = self.status_path(sync)?;
-        path.parent().map_or(Ok(()), make_folder)?;
-        write_yaml(&path, status)
+        write_yaml(&self.status_path(sync)?, status)
     }
 
     /// The status of a sync; none if none was written yet.
     pub fn status(&self, sync: &SyncId) -> Result<Option<UserSyncStatus>, StateError> {
-        let path = self.status_path(sync)?;
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(path, error)),
-        };
-        serde_yaml::from_str(&text).map(Some).map_err(|why| StateError::Corrupt { path, why: why.to_string() })
+        read_yaml(&self.status_path(sync)?)
     }
 
     fn status_path(&self, sync: &SyncId) -> Result<PathBuf, StateError> {
@@ -146,15 +135,6 @@ impl State {
         runs.sort_by(|a, b| (b.started(), b.ended(), b.path()).cmp(&(a.started(), a.ended(), a.path())));
         Ok(runs)
     }
-}
-
-fn write_yaml(path: &Path, object: &impl Serialize) -> Result<(), StateError> {
-    let failed = |error: serde_yaml::Error| StateError::Io {
-        path: path.to_owned(),
-        what: "written",
-        source: io::Error::other(error),
-    };
-    write(path, serde_yaml::to_string(object).map_err(failed)?.as_bytes())
 }
 
 #[cfg(test)]

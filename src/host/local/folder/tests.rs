@@ -1,0 +1,1 @@
+//! The folder as a host, on a real file system.
