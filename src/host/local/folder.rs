@@ -123,12 +123,7 @@ impl Shared {
     }
 
     /// UID and generation of a sync: kept, made, or counted up.
-    fn record(
-        &self,
-        records: &mut BTreeMap<Key, Record>,
-        key: &Key,
-        wanted: &Shown,
-    ) -> Result<Record, StateError> {
+    fn record(&self, records: &mut BTreeMap<Key, Record>, key: &Key, wanted: &Shown) -> Result<Record, StateError> {
         let digest = digest(&wanted.spec);
         let record = match records.get(key) {
             Some(record) if record.digest == digest && record.file == wanted.file => return Ok(record.clone()),

@@ -145,9 +145,7 @@ impl State {
         let path = self.root().join(".lock");
         match lock::hold(&path) {
             Ok(lock) => Ok(lock),
-            Err(lock::LockError::Held(holder)) => {
-                Err(StateError::Taken { folder: folder.to_owned(), holder, path })
-            }
+            Err(lock::LockError::Held(holder)) => Err(StateError::Taken { folder: folder.to_owned(), holder, path }),
             Err(lock::LockError::Io(source)) => Err(StateError::Io { path, what: "locked", source }),
         }
     }

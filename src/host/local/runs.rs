@@ -12,10 +12,7 @@ use super::{
     records::{fresh_uid, names, version},
     state::State,
 };
-use crate::{
-    api::UserSyncRun,
-    model::sync::Key,
-};
+use crate::{api::UserSyncRun, model::sync::Key};
 
 /// Hexadecimal digits at the end of a run's name.
 const DIGEST: usize = 20;

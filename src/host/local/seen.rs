@@ -210,10 +210,14 @@ mod tests {
 
     #[test]
     fn what_a_dump_of_a_resource_says_is_not_believed() {
-        let text = sync("a", "").replace("{name: a}", "{name: a, uid: u, generation: 9, resourceVersion: '7', annotations: {x: y}}");
+        let text = sync("a", "")
+            .replace("{name: a}", "{name: a, uid: u, generation: 9, resourceVersion: '7', annotations: {x: y}}");
         let seen = read(&[("x.yaml", text)]);
         let metadata = &seen.syncs.values().next().unwrap().metadata;
-        assert_eq!((metadata.uid.as_ref(), metadata.generation, metadata.resource_version.as_ref()), (None, None, None));
+        assert_eq!(
+            (metadata.uid.as_ref(), metadata.generation, metadata.resource_version.as_ref()),
+            (None, None, None)
+        );
         assert_eq!(metadata.annotations.as_ref().unwrap()["x"], "y");
     }
 

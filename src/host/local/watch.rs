@@ -41,7 +41,10 @@ pub fn changes(host: LocalHost, stop: CancellationToken) -> impl Stream<Item = K
     let (keys, seen) = mpsc::unbounded_channel();
     let (events, noticed) = mpsc::unbounded_channel();
     let watcher = Watching::new(&host, events);
-    tokio::spawn(Loop { host, watcher, keys, manifests: Some(Due::now()), syncs: BTreeSet::new(), all: false }.run(noticed, stop));
+    tokio::spawn(
+        Loop { host, watcher, keys, manifests: Some(Due::now()), syncs: BTreeSet::new(), all: false }
+            .run(noticed, stop),
+    );
     Box::pin(stream::unfold(seen, |mut seen| async { seen.recv().await.map(|key| (key, seen)) }))
 }
 

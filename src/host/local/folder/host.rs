@@ -9,12 +9,7 @@ use crate::{
     api::{UserSyncRun, UserSyncRunStatus, UserSyncSpec, UserSyncStatus},
     control::job::{Reference, references},
     host::local::{manifests::mounted, private::StateError},
-    model::{
-        event::Event,
-        secret::References,
-        sync::Key,
-        view::View,
-    },
+    model::{event::Event, secret::References, sync::Key, view::View},
     ports::{Host, HostError},
 };
 

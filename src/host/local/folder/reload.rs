@@ -29,7 +29,7 @@ impl LocalHost {
         let shared = &self.0;
         let mut world = shared.world();
         let mut said = BTreeSet::new();
-        let again = match read_folder(&shared.folder) {
+        match read_folder(&shared.folder) {
             Ok(reading) => {
                 let before: Vec<Key> = world.seen.syncs.keys().cloned().collect();
                 for (file, error) in take(&mut world, reading) {
@@ -37,19 +37,18 @@ impl LocalHost {
                 }
                 let fresh = settle(&mut world, &before);
                 said.extend(fresh);
-                !world.missing.is_empty()
+                shared.tidy(&world);
             }
             Err(error) => {
                 said.insert(format!("{error}; what was seen before still counts"));
-                false
             }
-        };
+        }
         for problem in said.difference(&world.said) {
             tracing::error!("{problem}");
         }
         world.said = said;
         let changed = shared.refresh(&mut world, None);
-        Reloaded { changed, again }
+        Reloaded { changed, again: !world.missing.is_empty() }
     }
 
     /// Looks again at what is kept beside the manifests: of one sync, or of all.
@@ -118,6 +117,17 @@ fn settle(world: &mut World, before: &[Key]) -> Vec<String> {
 }
 
 impl Shared {
+    /// Takes out what was asked and the manifests have overtaken since: they were read after it was asked.
+    fn tidy(&self, world: &World) {
+        for (key, shown) in &world.seen.syncs {
+            let overtaken = self.state.requests(key).is_ok_and(|mut requests| requests.tidy(shown));
+            let tidied = if overtaken { self.state.ask(key, |requests| drop(requests.tidy(shown))) } else { Ok(()) };
+            if let Err(error) = tidied {
+                tracing::warn!(sync = %key, "{error}");
+            }
+        }
+    }
+
     /// Looks at syncs again and says which are other than they were shown; forgets those that are gone.
     fn refresh(&self, world: &mut World, only: Option<&Key>) -> BTreeSet<Key> {
         let mut changed = BTreeSet::new();
