@@ -1,7 +1,9 @@
 //! From a `UserSync` and its Secrets to a job that can't be wrong in itself.
 
+mod bounds;
 mod checks;
 mod digest;
+mod places;
 mod references;
 mod secrets;
 mod source;
@@ -10,16 +12,14 @@ mod target;
 mod tests;
 mod unavailable;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::Path};
 
 use jiff::tz::TimeZone;
 
 pub use self::{
     checks::problems,
-    digest::spec_digest,
+    digest::{references_digest, spec_digest},
+    places::out_of_bounds,
     references::{Reference, references},
     secrets::Secrets,
     unavailable::unavailable,
@@ -34,7 +34,7 @@ use crate::{
             target::{RemovalPolicy, RemovalSpec, SafeguardsSpec},
         },
     },
-    model::job::{CsvOptions, From, Limit, Mapping, Property, Removal, Safeguards, SyncId, SyncJob},
+    model::job::{Bounds, CsvOptions, From, Limit, Mapping, Property, Removal, Safeguards, SyncId, SyncJob},
 };
 
 /// The namespace of a resource that names none.
@@ -73,6 +73,16 @@ pub fn sync_job(
     secrets: &dyn Secrets,
     base: &Path,
 ) -> Result<SyncJob, Vec<JobProblem>> {
+    bounded_job(sync, instance, secrets, &Bounds::Anywhere(base.to_owned()))
+}
+
+/// The same, with folders and SQLite files within `bounds`.
+pub fn bounded_job(
+    sync: &UserSync,
+    instance: &str,
+    secrets: &dyn Secrets,
+    bounds: &Bounds,
+) -> Result<SyncJob, Vec<JobProblem>> {
     let spec = &sync.spec;
     let mut found = problems(spec);
     let namespace = sync.metadata.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
@@ -81,11 +91,11 @@ pub fn sync_job(
         found.push(JobProblem::new("metadata.name", "give the resource a name"));
     }
     let reader = secrets::Reader { secrets, namespace };
-    let source = keep(source::source(&spec.source, &reader, base), &mut found);
+    let source = keep(source::source(&spec.source, &reader, bounds), &mut found);
     let take = keep(source::take(spec), &mut found);
     let csv = keep(csv(&spec.source.csv).map_err(one), &mut found);
     let mapping = keep(mapping(&spec.mapping), &mut found);
-    let target = keep(target::target(spec.target.as_ref(), &reader, base), &mut found);
+    let target = keep(target::target(spec.target.as_ref(), &reader, bounds), &mut found);
     let (Some(source), Some(take), Some(csv), Some(mapping), Some((target, mut warnings)), true) =
         (source, take, csv, mapping, target, found.is_empty())
     else {
@@ -113,12 +123,6 @@ pub fn sync_job(
         spec_digest: digest::spec_digest(spec),
         warnings,
     })
-}
-
-/// The path, relative to `base`.
-fn absolute(base: &Path, path: &str) -> PathBuf {
-    let path = base.join(path);
-    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// How the file of this sync is read: needs no Secret.

@@ -97,12 +97,13 @@ pub(super) async fn compare(
     let mut batches = ports.store.scan(layout, &job.sync.target.scope).await?;
     let mut done = 0;
     while let Some(batch) = batches.try_next().await? {
-        batch.iter().try_for_each(|row| comparison.row(row))?;
+        // Computation: it may hold this thread, not the runtime.
+        tokio::task::block_in_place(|| batch.iter().try_for_each(|row| comparison.row(row)))?;
         done += batch.len() as u64;
         ports.watch.at(Progress { step: Step::Compare, done, of: None });
     }
     drop(batches);
-    let plan = comparison.finish()?;
+    let plan = tokio::task::block_in_place(|| comparison.finish())?;
     if let Some(key) = &plan.twice {
         let key = if layout.columns[0].sensitive { "•••" } else { key };
         return Err(RunError::Table(vec![format!(

@@ -5,23 +5,21 @@ use std::{
     path::Path,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use data_encoding::HEXLOWER;
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 
 use super::{
-    look::Chosen,
+    look::{Chosen, old_enough},
     outcome::{Record, RunError},
     spool,
 };
 use crate::{
     model::{
         file::{Fetched, Stamp},
-        job::{Job, SourceJob},
+        job::Job,
         progress::{Progress, Step},
     },
     ports::{Ports, SourceError},
@@ -44,7 +42,7 @@ pub(super) async fn fetch(
         Err(error) => return Err(error),
     };
     let rest = job.sync.take.stable_for.saturating_sub(seen.elapsed());
-    if !rest.is_zero() && !old_enough(job, &stamp) {
+    if !rest.is_zero() && !old_enough(&job.sync, &stamp) {
         tokio::time::sleep(rest).await;
     }
     match ports.source.stat(&stamp.name).await? {
@@ -63,13 +61,6 @@ fn moving(record: &mut Record, why: &str) -> Option<Fetched> {
     record.more = false;
     record.nothing = Some(format!("{why}: is it still being uploaded? The next run looks again"));
     None
-}
-
-/// A folder of this machine shares our clock: an old modification time says that the file stands still.
-fn old_enough(job: &Job, stamp: &Stamp) -> bool {
-    let age = Timestamp::now().duration_since(stamp.mtime);
-    matches!(job.sync.source, SourceJob::Directory { .. })
-        && Duration::try_from(age).is_ok_and(|age| age >= job.sync.take.stable_for)
 }
 
 async fn copy(ports: &Ports, stamp: &Stamp, path: &Path) -> Result<String, RunError> {

@@ -1,64 +1,174 @@
 //! Look: list the folder and choose a file.
 
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
 use super::outcome::{Record, RunError};
 use crate::{
     api::Select,
     model::{
         file::{Listed, Stamp},
-        job::{Job, Take},
+        job::{Job, SourceJob, SyncJob, Take},
         ledger::LedgerRow,
         progress::{Progress, Step},
         report::FileReport,
+        sync::{Candidate, Tried},
     },
-    ports::Ports,
-    sync::choose::{Candidates, Choice, choose},
+    ports::{Ports, Source, UserStore},
+    sync::choose::{Candidates, Choice, choose, choose_approved, choose_due},
 };
 
 /// A file to fetch.
 pub(super) struct Chosen {
     pub stamp: Stamp,
     /// When it was seen first: a second look must find it unchanged `stableFor` later.
-    pub seen: std::time::Instant,
+    pub seen: Instant,
 }
 
 /// Lists the folder and chooses. None: there is nothing to take, and the record says why.
 pub(super) async fn look(job: &Job, ports: &Ports, record: &mut Record) -> Result<Option<Chosen>, RunError> {
     ports.watch.at(Progress { step: Step::Look, done: 0, of: None });
-    let mut listing = ports.source.list().await?;
-    // Not before: connecting and listing take their time, and the second look must come that much later.
-    let seen = std::time::Instant::now();
+    let folder = Folder::list(&*ports.source).await?;
+    let seen = folder.seen;
+    let place = ports.source.location();
     let take = &job.sync.take;
     record.last = ports.store.last(&job.sync.sync).await?;
-    let outdated = outdated(take, record.last.as_ref(), &mut listing);
-    let candidates = Candidates::new(&listing, take);
-    let files: Vec<_> = listing.iter().filter(|l| candidates.passed(l).is_none()).map(Stamp::from).collect();
-    let imported = ports.store.imported(&job.sync.sync, &files).await?;
-    let stamp = match choose(&listing, take, &imported, job.after.as_ref()) {
+    let view = folder.known(&job.sync, &*ports.store, record.last.as_ref()).await?;
+    let stamp = match view.choose(job) {
         Choice::Take(stamp) | Choice::Again(stamp) => stamp,
         Choice::TooLarge(stamp) => {
             note(record, &stamp);
             return Err(RunError::TooLarge(format!(
-                "{} in {} has {} bytes; `source.maxSize` allows {}. It was not opened: raise `maxSize`, or send a smaller file",
-                stamp.name,
-                ports.source.location(),
-                stamp.size,
-                take.max_size
+                "{} in {place} has {} bytes; `source.maxSize` allows {}. It was not opened: raise `maxSize`, or send a smaller file",
+                stamp.name, stamp.size, take.max_size
             )));
         }
+        Choice::Waits(stamp) => {
+            record.nothing = Some(format!(
+                "{} in {place} is held: later files wait until its run is approved, or until the file or the spec changes",
+                stamp.name
+            ));
+            return Ok(None);
+        }
         Choice::Nothing => {
-            let place = ports.source.location();
-            record.nothing = Some(match outdated {
-                Some(last) => {
-                    format!("no file in {place} is newer than {last}, which was imported last (`select: Newest`)")
-                }
-                None => format!("no file in {place} matches `{}` ({} names there)", take.files, listing.len()),
-            });
+            record.nothing = Some(view.nothing(job, &place));
             return Ok(None);
         }
     };
-    record.more = matches!(choose(&listing, take, &imported, Some(&stamp)), Choice::Take(_));
+    record.more = view.more(job, &stamp);
     note(record, &stamp);
     Ok(Some(Chosen { stamp, seen }))
+}
+
+/// The file that a scheduled run would take now, one that it would fail on included. The store is opened only if the folder
+/// has anything that could be taken.
+pub async fn sight<S: AsRef<dyn UserStore>>(
+    job: &SyncJob,
+    source: &dyn Source,
+    store: impl AsyncFnOnce() -> S,
+    tried: &[Tried],
+) -> Result<Option<Candidate>, RunError> {
+    let folder = Folder::list(source).await?;
+    if folder.files(&job.take).is_empty() {
+        return Ok(None);
+    }
+    let store = store().await;
+    let store = store.as_ref();
+    let last = match job.take.select {
+        Select::Newest => store.last(&job.sync).await?,
+        Select::Oldest | Select::All => None,
+    };
+    let view = folder.known(job, store, last.as_ref()).await?;
+    Ok(match choose_due(&view.listing, &job.take, &view.imported, &job.spec_digest, tried) {
+        Choice::Take(file) | Choice::Again(file) | Choice::TooLarge(file) => {
+            Some(Candidate { settled: old_enough(job, &file), file })
+        }
+        Choice::Waits(_) | Choice::Nothing => None,
+    })
+}
+
+/// What the folder holds.
+struct Folder {
+    listing: Vec<Listed>,
+    /// When it was listed.
+    seen: Instant,
+}
+
+/// The same beside what the ledger says of it.
+struct Known {
+    listing: Vec<Listed>,
+    imported: Vec<LedgerRow>,
+    /// The file imported last, if older ones were left out because of it.
+    outdated: Option<String>,
+}
+
+impl Folder {
+    async fn list(source: &dyn Source) -> Result<Self, RunError> {
+        let listing = source.list().await?;
+        // Not before: connecting and listing take their time, and the second look must come that much later.
+        Ok(Self { listing, seen: Instant::now() })
+    }
+
+    fn files(&self, take: &Take) -> Vec<Stamp> {
+        files(&self.listing, take)
+    }
+
+    async fn known(self, job: &SyncJob, store: &dyn UserStore, last: Option<&LedgerRow>) -> Result<Known, RunError> {
+        let mut listing = self.listing;
+        let outdated = outdated(&job.take, last, &mut listing);
+        let imported = store.imported(&job.sync, &files(&listing, &job.take)).await?;
+        Ok(Known { listing, imported, outdated })
+    }
+}
+
+impl Known {
+    fn choose(&self, job: &Job) -> Choice {
+        let take = &job.sync.take;
+        let held = job.approval.as_ref().and_then(|approval| approval.held.as_ref()?.file.as_ref());
+        if let Some(approved) = held.and_then(|file| choose_approved(&self.listing, take, file)) {
+            return approved;
+        }
+        match &job.tried {
+            Some(tried) => choose_due(&self.listing, take, &self.imported, &job.sync.spec_digest, tried),
+            None => choose(&self.listing, take, &self.imported, job.after.as_ref()),
+        }
+    }
+
+    /// Whether there is another file to take behind this one.
+    fn more(&self, job: &Job, stamp: &Stamp) -> bool {
+        let take = &job.sync.take;
+        let next = match &job.tried {
+            Some(tried) => {
+                let this = Tried { file: stamp.clone(), held: false };
+                let tried = [tried.as_slice(), &[this]].concat();
+                choose_due(&self.listing, take, &self.imported, &job.sync.spec_digest, &tried)
+            }
+            None => choose(&self.listing, take, &self.imported, Some(stamp)),
+        };
+        matches!(next, Choice::Take(_))
+    }
+
+    /// Why there is nothing to take.
+    fn nothing(&self, job: &Job, place: &str) -> String {
+        let take = &job.sync.take;
+        if let Some(last) = &self.outdated {
+            return format!("no file in {place} is newer than {last}, which was imported last (`select: Newest`)");
+        }
+        match files(&self.listing, take).len() {
+            0 => format!("no file in {place} matches `{}` ({} names there)", take.files, self.listing.len()),
+            known => format!(
+                "no file in {place} is new: {known} {} `{}`, imported already or tried in vain as the spec is now",
+                if known == 1 { "matches" } else { "match" },
+                take.files
+            ),
+        }
+    }
+}
+
+fn files(listing: &[Listed], take: &Take) -> Vec<Stamp> {
+    let candidates = Candidates::new(listing, take);
+    listing.iter().filter(|listed| candidates.passed(listed).is_none()).map(Stamp::from).collect()
 }
 
 /// With `select: Newest`, leaves out what is older than the file imported last, wherever that is now: it would bring back
@@ -70,6 +180,13 @@ fn outdated(take: &Take, last: Option<&LedgerRow>, listing: &mut Vec<Listed>) ->
     let new = |listed: &Listed| (listed.mtime, &listed.name) >= (last.mtime, &last.name);
     listing.retain(|listed| new(listed) || candidates.passed(listed).is_some());
     (listing.len() < all.len()).then(|| last.name.clone())
+}
+
+/// A folder of this machine shares our clock: an old modification time says that the file stands still.
+pub(super) fn old_enough(job: &SyncJob, stamp: &Stamp) -> bool {
+    let age = Timestamp::now().duration_since(stamp.mtime);
+    matches!(job.source, SourceJob::Directory { .. })
+        && Duration::try_from(age).is_ok_and(|age| age >= job.take.stable_for)
 }
 
 fn note(record: &mut Record, stamp: &Stamp) {

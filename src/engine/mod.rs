@@ -9,6 +9,7 @@ mod fetch;
 mod look;
 mod outcome;
 mod preview;
+mod probe;
 mod read;
 mod rejects;
 mod report;
@@ -16,6 +17,8 @@ mod run;
 mod settle;
 mod spool;
 
-pub use outcome::{Ended, RunError};
+pub use look::sight;
+pub use outcome::{Ended, RunError, TakenOver};
 pub use preview::{Preview, PreviewMapped, PreviewRow, preview};
-pub use run::run;
+pub use probe::probe;
+pub use run::{attempt, run};

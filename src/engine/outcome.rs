@@ -14,6 +14,7 @@ use crate::{
         progress::Step,
         reason::Reason,
         report::{FileReport, GuardReport, Reports, RunReport, Sample, Timings},
+        sync::Failure,
     },
     ports::{ReportError, SourceError, StoreError},
     sync::decode::DecodeError,
@@ -60,10 +61,19 @@ pub enum RunError {
     /// The approval is not for what would happen.
     #[error("{0}")]
     Outdated(String),
+    /// Whoever started the run wants it to end before anything is written.
+    #[error("the run was stopped before anything was written")]
+    Stopped,
     /// This machine's disk failed.
     #[error("the spool folder can't be used: {0}; is the disk full?")]
     Local(#[from] io::Error),
 }
+
+/// Another process works on the same sync, and has begun after this attempt: what this one came to is not how the run
+/// ended. The message is whole.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TakenOver(pub String);
 
 impl RunError {
     /// A file that can't be read: its own fault, unless this machine's disk is to blame. `place` says which file or row.
@@ -72,6 +82,11 @@ impl RunError {
             DecodeError::Io(error) => Self::Local(error),
             error => Self::File(format!("{place}: {error}")),
         }
+    }
+
+    /// Reason and message.
+    pub fn failure(&self) -> Failure {
+        Failure { reason: self.reason(), message: self.to_string() }
     }
 
     /// The run's reason.
@@ -84,6 +99,7 @@ impl RunError {
             Self::File(_) => Reason::InvalidFile,
             Self::TooLarge(_) => Reason::FileTooLarge,
             Self::Outdated(_) => Reason::ApprovalOutdated,
+            Self::Stopped => Reason::Stopped,
         }
     }
 }

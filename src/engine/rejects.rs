@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-type Open = Box<dyn FnOnce() -> io::Result<File> + Send>;
+type Open = Box<dyn FnOnce() -> io::Result<File> + Send + Sync>;
 
 /// The rejects file of a run; no rejects, no file.
 pub(super) struct RejectLog {

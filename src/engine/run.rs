@@ -8,7 +8,8 @@ use super::{
     compare::{Compared, compare},
     fetch::fetch,
     look::look,
-    outcome::{Ended, Ending, Record, RunError, Told},
+    outcome::{Ended, Ending, Record, RunError, TakenOver, Told},
+    probe::{claim_of, table},
     read::{FileRows, read},
     report, settle,
 };
@@ -16,13 +17,13 @@ use crate::{
     api::Mode,
     model::{
         job::{Approval, Job, Shown},
-        ledger::{Claim, Fence, LedgerRow},
+        ledger::{Fence, LedgerRow},
         plan::Layout,
         progress::{Progress, Step},
         reason::Reason,
     },
     ports::{Apply, Ports, StoreError},
-    sync::{guard::judge, layout::layout},
+    sync::guard::judge,
 };
 
 /// How often a run compares again because others edited the same users meanwhile.
@@ -33,6 +34,20 @@ const TRIES: u32 = 3;
 pub async fn run(job: &Job, ports: &Ports, spool: &Path) -> Ended {
     let mut record = Record::begin(job);
     let end = steps(job, ports, spool, &mut record).await;
+    finish(job, ports, spool, record, end).await
+}
+
+/// One attempt of a run that another process may attempt as well: the same, but where that one has taken over, its verdict
+/// and its report are the run's, and this attempt leaves none.
+pub async fn attempt(job: &Job, ports: &Ports, spool: &Path) -> Result<Ended, TakenOver> {
+    let mut record = Record::begin(job);
+    match steps(job, ports, spool, &mut record).await {
+        Err(RunError::Store(StoreError::Fenced(why))) => Err(TakenOver(why)),
+        end => Ok(finish(job, ports, spool, record, end).await),
+    }
+}
+
+async fn finish(job: &Job, ports: &Ports, spool: &Path, mut record: Record, end: Result<Ending, RunError>) -> Ended {
     if let Err(error) = &end {
         archive::after_failure(job, ports, &mut record, error).await; //     effect: the file may move aside
     }
@@ -46,7 +61,7 @@ async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> R
         return Ok(Ending { reason: Reason::AlreadyApplied, told: Told::Settled });
     }
     settle::earlier_runs(job, ports, spool, record).await; //                effect: what a crash left open
-    let layout = table(job, ports).await?; //                                effect: what the table can hold
+    let layout = table(&job.sync, &*ports.store).await?; //                effect: what the table can hold
     let taken = look(job, ports, record).await?; //                          effect: list, choose
     record.lap(Step::Look);
     let Some(chosen) = taken else { return Ok(Ending::because(Reason::NoFile)) };
@@ -85,13 +100,7 @@ async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> R
 
 /// Registers what the sync writes. A simulation only looks whether it could.
 async fn claim(job: &Job, ports: &Ports) -> Result<Option<Fence>, RunError> {
-    let target = &job.sync.target;
-    let claim = Claim {
-        sync: job.sync.sync.clone(),
-        table: target.table.clone(),
-        scope: target.scope.clone(),
-        action: job.sync.action,
-    };
+    let claim = claim_of(&job.sync);
     Ok(match job.mode {
         Mode::Import => Some(ports.store.open(&claim).await?),
         Mode::Simulation => {
@@ -99,11 +108,6 @@ async fn claim(job: &Job, ports: &Ports) -> Result<Option<Fence>, RunError> {
             None
         }
     })
-}
-
-async fn table(job: &Job, ports: &Ports) -> Result<Layout, RunError> {
-    let table = ports.store.inspect().await?;
-    layout(&job.sync, &table).map_err(RunError::Table)
 }
 
 /// The approval, if there is one and it still is for what would happen.
@@ -180,6 +184,10 @@ async fn write(
     let reason = record.completed();
     let staged = report::stage(job, ports, spool, layout, file, compared, reason, record)?; // effect: durable
     let row = report::ledger_row(job, record, reason, &staged);
+    if ports.watch.stopped() {
+        transaction.rollback().await?;
+        return Err(RunError::Stopped);
+    }
     commit(job, ports, transaction, &row).await?; //                         effect: from here on it has happened
     ports.watch.at(Progress { step: Step::Finish, done: 0, of: None });
     record.lap(Step::Apply);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::{file::Stamp, secret::Secret};
+use super::{file::Stamp, secret::Secret, sync::Tried};
 use crate::api::{Action, Algorithms, ConflictMode, EmptyCell, Mode, PropertyPolicy, PropertyType, Select};
 
 /// Which sync, of which installation.
@@ -71,6 +71,9 @@ pub struct Job {
     pub approval: Option<Approval>,
     /// With `select: All`, the file of the run before: only later ones are looked at.
     pub after: Option<Stamp>,
+    /// Of a run that the schedule started: the files that it passes over, besides those imported with the same spec. None:
+    /// somebody asked for this run, and it takes the next file or else the last one again.
+    pub tried: Option<Vec<Tried>>,
 }
 
 /// A person's word that one file may be imported although a safeguard was breached.
@@ -90,6 +93,8 @@ pub struct Seen {
     /// The committed run that was the last one then; none if there was none. An approval is void once there is another:
     /// names are compared, since the database's clock is not ours.
     pub last: Option<String>,
+    /// Its file, as it was listed then: that one is taken, whatever lies before it. None: it is not known.
+    pub file: Option<Stamp>,
 }
 
 /// What a held run showed to the person who approved it.
@@ -112,9 +117,22 @@ pub enum SourceJob {
     Directory {
         /// Its absolute path.
         path: PathBuf,
+        /// The folder below which it must lie, wherever links lead; None: anywhere.
+        beneath: Option<PathBuf>,
     },
     /// A folder on an SFTP server.
     Sftp(Box<SftpJob>),
+}
+
+/// Where the folders and SQLite files that a sync names may lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bounds {
+    /// Anywhere. Relative paths are relative to this folder: that of the manifest.
+    Anywhere(PathBuf),
+    /// Below `DIR/NAMESPACE` of this absolute DIR alone, and relative paths are relative to that.
+    Below(PathBuf),
+    /// Nowhere: nobody has said which folders may be used.
+    Nowhere,
 }
 
 /// An SFTP server and how to get in.
@@ -300,7 +318,12 @@ pub enum Database {
     /// `users.db` in the data folder; its table is made from the mapping.
     Embedded,
     /// `sqlite:`; a relative path is absolute already.
-    Sqlite(Secret),
+    Sqlite {
+        /// The URL.
+        url: Secret,
+        /// The folder below which the file must lie, wherever links lead; None: anywhere.
+        beneath: Option<PathBuf>,
+    },
     /// `postgres://`
     Postgres(Secret),
 }

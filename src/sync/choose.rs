@@ -11,6 +11,7 @@ use crate::{
         file::{Listed, ListedKind, Stamp},
         job::Take,
         ledger::LedgerRow,
+        sync::Tried,
     },
 };
 
@@ -23,6 +24,8 @@ pub enum Choice {
     Again(Stamp),
     /// The only new files are larger than `maxSize`; this is the first of them.
     TooLarge(Stamp),
+    /// This file is held, and with its kind of order nothing is taken before a person has decided on it.
+    Waits(Stamp),
     /// There is nothing to take.
     Nothing,
 }
@@ -50,16 +53,7 @@ const PARTIAL: [&str; 3] = [".part", ".tmp", ".filepart"];
 /// Chooses for an explicit run: of the files not imported yet, or else the last one again. `imported` are committed
 /// runs, newest first. With `after`, only files that come later in the order of `select: All` are looked at.
 pub fn choose(listing: &[Listed], take: &Take, imported: &[LedgerRow], after: Option<&Stamp>) -> Choice {
-    let candidates = Candidates::new(listing, take);
-    let mut matching: Vec<_> = listing.iter().filter(|listed| candidates.passed(listed).is_none()).collect();
-    matching.sort_by_key(|listed| (listed.mtime, &listed.name));
-    if let Some(after) = after {
-        matching.retain(|listed| (listed.mtime, &listed.name) > (after.mtime, &after.name));
-    }
-    if take.select == Select::Newest {
-        // An older file behind a newer one would bring back what was.
-        matching.drain(..matching.len().saturating_sub(1));
-    }
+    let matching = matching(listing, take, after);
     let files: HashSet<&Stamp> = imported.iter().map(|row| &row.file).collect();
     let known = |listed: &Listed| files.contains(&Stamp::from(listed));
     let new: Vec<_> = matching.iter().filter(|listed| !known(listed)).collect();
@@ -75,6 +69,50 @@ pub fn choose(listing: &[Listed], take: &Take, imported: &[LedgerRow], after: Op
         Some(row) if after.is_none() => Choice::Again(row.file.clone()),
         _ => Choice::Nothing,
     }
+}
+
+/// Chooses for a run that the schedule started: the next file that was neither imported with this spec (its digest) nor
+/// `tried` with it. Behind a held file nothing is taken: what comes later would be overtaken by it once it is approved.
+pub fn choose_due(listing: &[Listed], take: &Take, imported: &[LedgerRow], spec: &str, tried: &[Tried]) -> Choice {
+    let done: HashSet<&Stamp> = imported.iter().filter(|row| row.spec == spec).map(|row| &row.file).collect();
+    let mut seen: HashMap<&Stamp, bool> = HashMap::new();
+    for tried in tried {
+        *seen.entry(&tried.file).or_default() |= tried.held;
+    }
+    let mut too_large = None;
+    for listed in matching(listing, take, None) {
+        let stamp = Stamp::from(listed);
+        match seen.get(&stamp) {
+            _ if done.contains(&stamp) => {}
+            Some(true) => return Choice::Waits(stamp),
+            Some(false) => {}
+            None if listed.size <= take.max_size => return Choice::Take(stamp),
+            None => too_large = too_large.or(Some(stamp)),
+        }
+    }
+    too_large.map_or(Choice::Nothing, Choice::TooLarge)
+}
+
+/// Chooses for a run that a person approved: the file that was held, if it is still there.
+pub fn choose_approved(listing: &[Listed], take: &Take, held: &Stamp) -> Option<Choice> {
+    let candidates = Candidates::new(listing, take);
+    let listed = listing.iter().find(|listed| Stamp::from(*listed) == *held)?;
+    candidates.passed(listed).is_none().then(|| Choice::Take(held.clone()))
+}
+
+/// The candidates in the order in which they are taken.
+fn matching<'a>(listing: &'a [Listed], take: &Take, after: Option<&Stamp>) -> Vec<&'a Listed> {
+    let candidates = Candidates::new(listing, take);
+    let mut matching: Vec<_> = listing.iter().filter(|listed| candidates.passed(listed).is_none()).collect();
+    matching.sort_by_key(|listed| (listed.mtime, &listed.name));
+    if let Some(after) = after {
+        matching.retain(|listed| (listed.mtime, &listed.name) > (after.mtime, &after.name));
+    }
+    if take.select == Select::Newest {
+        // An older file behind a newer one would bring back what was.
+        matching.drain(..matching.len().saturating_sub(1));
+    }
+    matching
 }
 
 /// Judges the names of one listing, whatever the ledger says. Size is judged by [`choose`].
@@ -166,6 +204,63 @@ mod tests {
         assert_eq!(choice(Select::Oldest, &[&c, &a, &b]), Choice::Again(Stamp::from(&c)));
         assert_eq!(choose(&all, &take(Select::All), &[], Some(&Stamp::from(&c))), Choice::Take(Stamp::from(&a)));
         assert_eq!(choose(&all, &take(Select::All), &[], Some(&Stamp::from(&a))), Choice::Nothing);
+    }
+
+    #[test]
+    fn the_schedule_passes_over_what_was_imported_or_tried_with_this_spec() {
+        let [a, b, c] = [1, 2, 3].map(|at| listed(&format!("userdata_{at}.csv"), at, 1));
+        let large = listed("userdata_0.csv", 0, 101);
+        let all = [c.clone(), a.clone(), b.clone()];
+        let with_large = [all.to_vec(), vec![large.clone()]].concat();
+        let row = |listed: &Listed, spec: &str| LedgerRow { spec: spec.to_owned(), ..imported(listed) };
+        let tried = |listed: &Listed, held| Tried { file: Stamp::from(listed), held };
+        let [taken, waits, too_large] = [Choice::Take as fn(Stamp) -> Choice, Choice::Waits, Choice::TooLarge]
+            .map(|choice| move |listed: &Listed| choice(Stamp::from(listed)));
+        use Select::{All, Newest, Oldest};
+        type Case<'a> = (&'a str, Select, &'a [Listed], Vec<LedgerRow>, Vec<Tried>, Choice);
+        let cases: Vec<Case<'_>> = vec![
+            ("nothing is known", Oldest, &all, vec![], vec![], taken(&a)),
+            ("imported", Oldest, &all, vec![row(&a, "now")], vec![], taken(&b)),
+            ("imported with another spec", Oldest, &all, vec![row(&a, "before")], vec![], taken(&a)),
+            ("all imported", All, &all, [&a, &b, &c].map(|f| row(f, "now")).to_vec(), vec![], Choice::Nothing),
+            ("failed", Oldest, &all, vec![], vec![tried(&a, false)], taken(&b)),
+            ("failed, and written anew", Oldest, &all, vec![], vec![tried(&listed(&a.name, 0, 1), false)], taken(&a)),
+            ("held", Oldest, &all, vec![], vec![tried(&a, true)], waits(&a)),
+            ("held, later one first", All, &all, vec![], vec![tried(&b, true)], taken(&a)),
+            ("held behind an imported one", All, &all, vec![row(&a, "now")], vec![tried(&b, true)], waits(&b)),
+            ("failed, then held", Oldest, &all, vec![], vec![tried(&a, true), tried(&a, false)], waits(&a)),
+            ("held, then approved", Oldest, &all, vec![row(&a, "now")], vec![tried(&a, true)], taken(&b)),
+            ("held and gone", Oldest, &all, vec![], vec![tried(&large, true)], taken(&a)),
+            ("newest", Newest, &all, vec![], vec![tried(&a, true)], taken(&c)),
+            ("newest imported", Newest, &all, vec![row(&c, "now")], vec![], Choice::Nothing),
+            (
+                "newest failed: an older one would bring back what was",
+                Newest,
+                &all,
+                vec![],
+                vec![tried(&c, false)],
+                Choice::Nothing,
+            ),
+            ("newest held", Newest, &all, vec![], vec![tried(&c, true)], waits(&c)),
+            ("too large, with others", Oldest, &with_large, vec![], vec![], taken(&a)),
+            ("too large alone", Oldest, &with_large[3..], vec![], vec![], too_large(&large)),
+            ("too large, known", Oldest, &with_large[3..], vec![], vec![tried(&large, false)], Choice::Nothing),
+            ("nothing there", Oldest, &[], vec![], vec![], Choice::Nothing),
+        ];
+        for (what, select, listing, imported, tried, expected) in cases {
+            assert_eq!(choose_due(listing, &take(select), &imported, "now", &tried), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn an_approval_takes_the_file_that_was_held() {
+        let [a, b] = [1, 2].map(|at| listed(&format!("userdata_{at}.csv"), at, 1));
+        let all = [a.clone(), b.clone()];
+        let held = Stamp::from(&b);
+        assert_eq!(choose_approved(&all, &take(Select::Oldest), &held), Some(Choice::Take(held.clone())));
+        assert_eq!(choose_approved(&all[..1], &take(Select::Oldest), &held), None, "it is gone");
+        let renamed = Take { files: "other".to_owned(), ..take(Select::Oldest) };
+        assert_eq!(choose_approved(&all, &renamed, &held), None, "it is no candidate any more");
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub struct Comparison<'a> {
     index: &'a mut FileIndex,
     users: SpillReader<FileUser>,
     deactivated: &'a Deactivated,
-    scratch: &'a dyn Fn() -> io::Result<File>,
+    scratch: &'a (dyn Fn() -> io::Result<File> + Sync),
     changes: BTreeMap<ChangeKind, SpillWriter<Change>>,
     forget: Vec<String>,
     twice: Option<String>,
@@ -122,7 +122,7 @@ impl<'a> Comparison<'a> {
         users: &Spill<FileUser>,
         deactivated: &'a Deactivated,
         figures: Figures,
-        scratch: &'a dyn Fn() -> io::Result<File>,
+        scratch: &'a (dyn Fn() -> io::Result<File> + Sync),
     ) -> io::Result<Self> {
         index.forget_seen();
         let users = users.read()?;

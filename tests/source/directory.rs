@@ -61,7 +61,7 @@ async fn a_folder_is_listed_and_files_are_fetched() {
 #[tokio::test]
 async fn a_large_file_comes_unchanged() {
     let (folder, _) = folder();
-    let source = source::open(&SourceJob::Directory { path: folder.path().to_owned() });
+    let source = source::open(&SourceJob::Directory { path: folder.path().to_owned(), beneath: None });
     for size in [0, 1, 524_288, 5_000_001] {
         let content = noise(size);
         fs::write(folder.path().join("users.csv"), &content).unwrap();

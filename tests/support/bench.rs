@@ -110,7 +110,7 @@ impl Bench {
         let spools = self.folder.path().join("spool");
         let spool = spools.join(name);
         std::fs::create_dir_all(&spool).unwrap();
-        let job = Job { sync: self.sync.clone(), run: name.to_owned(), mode, approval, after: None };
+        let job = Job { sync: self.sync.clone(), run: name.to_owned(), mode, approval, after: None, tried: None };
         let ports = Ports {
             source: source::open(&job.sync.source),
             store: store::open(&job.sync, &self.folder.path().join("users.db"), mode).await,

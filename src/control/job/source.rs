@@ -1,8 +1,11 @@
 //! The source part of a job: the server with its credentials, and which file is taken.
 
-use std::path::Path;
-
-use super::{JobProblem, checks, secrets::Reader};
+use super::{
+    JobProblem,
+    bounds::{DIRECTORY, place},
+    checks,
+    secrets::Reader,
+};
 use crate::{
     api::{
         UserSyncSpec,
@@ -11,14 +14,18 @@ use crate::{
             source::{AfterFailure, AfterImport, SourceSpec, SourceTimeouts as TimeoutsSpec},
         },
     },
-    model::job::{After, SftpJob, SourceJob, SourceTimeouts, Take},
+    model::job::{After, Bounds, SftpJob, SourceJob, SourceTimeouts, Take},
 };
 
 /// Where files come from, with what is needed to get in.
-pub fn source(spec: &SourceSpec, secrets: &Reader<'_>, base: &Path) -> Result<SourceJob, Vec<JobProblem>> {
+pub fn source(spec: &SourceSpec, secrets: &Reader<'_>, bounds: &Bounds) -> Result<SourceJob, Vec<JobProblem>> {
     match (&spec.sftp, &spec.directory) {
         (Some(server), None) => sftp(server, spec, secrets),
-        (None, Some(directory)) => Ok(SourceJob::Directory { path: super::absolute(base, &directory.path) }),
+        (None, Some(directory)) => {
+            let place = place(bounds, secrets.namespace, &directory.path);
+            let place = place.map_err(|why| vec![JobProblem::new(DIRECTORY, why)])?;
+            Ok(SourceJob::Directory { path: place.path, beneath: place.beneath })
+        }
         // `unavailable` has spoken already.
         (None, None) if spec.ftp.is_some() || spec.drop_box.is_some() => Err(Vec::new()),
         _ => Err(vec![JobProblem::new("spec.source", "name exactly one source: sftp, ftp, directory or dropBox")]),

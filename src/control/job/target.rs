@@ -1,23 +1,27 @@
 //! The target part of a job: which database, from which URL.
 
-use std::path::Path;
-
-use super::{JobProblem, secrets::Reader};
+use super::{
+    JobProblem,
+    bounds::{Place, decoded, place},
+    secrets::Reader,
+};
 use crate::{
     api::{reference::DatabaseUrl, usersync::target::TargetSpec},
     model::{
-        job::{Database, Target, TargetTimeouts},
+        job::{Bounds, Database, Target, TargetTimeouts},
         secret::Secret,
     },
 };
 
 const FIELD: &str = "spec.target.url";
+/// A URL that stands in the manifest itself.
+pub(super) const URL_VALUE: &str = "spec.target.url.value";
 
 /// Where users are, and what the URL weakens.
 pub fn target(
     spec: Option<&TargetSpec>,
     secrets: &Reader<'_>,
-    base: &Path,
+    bounds: &Bounds,
 ) -> Result<(Target, Vec<String>), Vec<JobProblem>> {
     let embedded = TargetSpec::default();
     let spec = spec.unwrap_or(&embedded);
@@ -25,7 +29,7 @@ pub fn target(
         None => (Database::Embedded, Vec::new()),
         Some(url) => {
             let (field, url) = url_text(url, secrets).map_err(|problem| vec![problem])?;
-            let database = database(&field, &url, base).map_err(|problem| vec![problem])?;
+            let database = database(&field, &url, secrets.namespace, bounds).map_err(|problem| vec![problem])?;
             (database, weakened(url.expose()))
         }
     };
@@ -53,13 +57,13 @@ fn url_text(url: &DatabaseUrl, secrets: &Reader<'_>) -> Result<(String, Secret),
             let secret = secrets.required(&field, from, what)?;
             Ok((field, Secret::new(secret.expose().trim())))
         }
-        (None, Some(value)) => Ok((format!("{FIELD}.value"), Secret::new(value.trim()))),
+        (None, Some(value)) => Ok((URL_VALUE.to_owned(), Secret::new(value.trim()))),
         _ => Err(JobProblem::new(FIELD, "give exactly one of secretKeyRef and value")),
     }
 }
 
 /// The database that a URL means.
-fn database(field: &str, url: &Secret, base: &Path) -> Result<Database, JobProblem> {
+fn database(field: &str, url: &Secret, namespace: &str, bounds: &Bounds) -> Result<Database, JobProblem> {
     match scheme(field, url.expose())? {
         Scheme::Postgres => Ok(Database::Postgres(url.clone())),
         Scheme::Sqlite(rest) => {
@@ -67,20 +71,25 @@ fn database(field: &str, url: &Secret, base: &Path) -> Result<Database, JobProbl
             if path.is_empty() || path == ":memory:" {
                 return Err(JobProblem::new(field, "name the database's file: sqlite:users.db"));
             }
-            // The path in the URL is percent-encoded, the folder's is not.
-            let path = match Path::new(path).is_absolute() {
-                true => path.to_owned(),
-                false => format!("{}/{}", encoded(&super::absolute(base, "").to_string_lossy()), path),
-            };
+            let path =
+                decoded(path).ok_or_else(|| JobProblem::new(field, "the path of the SQLite file is not UTF-8"))?;
+            let Place { path, beneath } = place(bounds, namespace, &path).map_err(|why| JobProblem::new(field, why))?;
             let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-            Ok(Database::Sqlite(Secret::new(format!("sqlite:{path}{query}"))))
+            let url = Secret::new(format!("sqlite:{}{query}", encoded(&path.to_string_lossy())));
+            Ok(Database::Sqlite { url, beneath })
         }
     }
 }
 
+/// The file of a `sqlite:` URL that stands in the manifest itself.
+pub(super) fn sqlite_file(url: &DatabaseUrl) -> Option<String> {
+    let Ok(Scheme::Sqlite(rest)) = scheme(FIELD, url.value.as_deref()?.trim()) else { return None };
+    decoded(rest.split_once('?').map_or(rest, |(path, _)| path))
+}
+
 /// Writes `%`, `?` and `#` so that they mean themselves in a URL's path.
 fn encoded(path: &str) -> String {
-    path.trim_end_matches('/').replace('%', "%25").replace('?', "%3F").replace('#', "%23")
+    path.replace('%', "%25").replace('?', "%3F").replace('#', "%23")
 }
 
 /// What kind of database a URL means.

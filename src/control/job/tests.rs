@@ -149,7 +149,7 @@ fn the_user_id_has_one_name_or_two() {
 fn relative_paths_are_relative_to_the_manifest() {
     for (path, absolute) in [("inbox", "/git/manifests/inbox"), ("/data/inbox", "/data/inbox")] {
         let job = job(json!({"source": {"sftp": null, "path": null, "directory": {"path": path}}}));
-        let SourceJob::Directory { path } = &job.source else { panic!() };
+        let SourceJob::Directory { path, .. } = &job.source else { panic!() };
         assert_eq!(path, Path::new(absolute));
         assert_eq!(job.take.stable_for, Duration::from_secs(2));
     }
@@ -160,7 +160,7 @@ fn relative_paths_are_relative_to_the_manifest() {
         ("sqlite:/data/users.db", "sqlite:/data/users.db"),
     ] {
         let job = job(json!({"target": {"url": {"secretKeyRef": null, "value": url}}}));
-        let Database::Sqlite(url) = &job.target.database else { panic!() };
+        let Database::Sqlite { url, .. } = &job.target.database else { panic!() };
         assert_eq!(url.expose(), absolute);
     }
     assert!(matches!(job(json!({"target": null})).target.database, Database::Embedded));

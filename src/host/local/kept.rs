@@ -86,7 +86,7 @@ impl Kept {
         let last = self.object["status"]["basis"]["lastImport"].as_str();
         let last = last.ok_or_else(|| corrupt("status.basis.lastImport is missing"))?;
         let last = Some(last.to_owned()).filter(|run| !run.is_empty());
-        Ok(Held { run: run.to_owned(), seen: Seen { shown, last } })
+        Ok(Held { run: run.to_owned(), seen: Seen { shown, last, file: None } })
     }
 
     /// When it ended; where only the second is known, at its end.

@@ -21,7 +21,13 @@ pub struct Spool {
 }
 
 impl Spool {
-    pub(super) fn take(folder: &Path, sync: &SyncId) -> Result<Self, StateError> {
+    /// Takes the sync for this process, with its part of the spool in the folder `data`: [`StateError::Busy`] if another
+    /// process has it. Given back when this is dropped.
+    pub fn of(data: &Path, sync: &SyncId) -> Result<Self, StateError> {
+        Self::take(&data.join("spool").join(one_name(&sync.namespace)?).join(one_name(&sync.name)?), sync)
+    }
+
+    fn take(folder: &Path, sync: &SyncId) -> Result<Self, StateError> {
         make_folder(folder)?;
         let path = folder.join(".lock");
         match hold(&path) {

@@ -75,7 +75,7 @@ impl State {
 
     /// Takes the sync for this process: [`StateError::Busy`] if another one has it. Given back when the spool is dropped.
     pub fn spool(&self, sync: &SyncId) -> Result<Spool, StateError> {
-        Spool::take(&self.root.join("spool").join(one_name(&sync.namespace)?).join(one_name(&sync.name)?), sync)
+        Spool::of(&self.root, sync)
     }
 
     /// Keeps a run of the sync, under the name that it has; [`super::ended::ended`] makes it of a report.

@@ -1,5 +1,9 @@
 //! The composition root: the one place that names the engine and the adapters.
 
+mod work;
+
+pub use self::work::{BoundsOf, Worker};
+
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
@@ -67,7 +71,8 @@ impl App {
         let folder = spool.folder(&name)?;
         let spec = run_spec(sync, &name, &request);
         let approval = request.approval.map(|(approval, _)| approval);
-        let job = Job { sync: sync.job.clone(), run: name, mode: request.mode, approval, after: request.after };
+        let job =
+            Job { sync: sync.job.clone(), run: name, mode: request.mode, approval, after: request.after, tried: None };
         let ports = self.ports(&job, watch).await;
         let ended_run = run(&job, &ports, &folder).await;
         self.keep(id, &spec, &ended_run)?;
@@ -85,7 +90,8 @@ impl App {
         let spool = self.state.spool(&sync.job.sync)?;
         let name = run_name(&sync.job.sync);
         let folder = spool.folder(&name)?;
-        let job = Job { sync: sync.job.clone(), run: name, mode: Mode::Simulation, approval: None, after: None };
+        let job =
+            Job { sync: sync.job.clone(), run: name, mode: Mode::Simulation, approval: None, after: None, tried: None };
         let ports = self.ports(&job, watch).await;
         let previewed = preview(&job, &ports, &folder, rows).await;
         spool.remove(&job.run)?;

@@ -1,0 +1,219 @@
+//! The work that a host's syncs ask for, done by the engine in this process.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
+
+use super::tidy;
+use crate::{
+    api::{Basis, Mode, UserSync, UserSyncRun, UserSyncRunStatus},
+    control::{
+        job::{DEFAULT_NAMESPACE, JobProblem, bounded_job, references_digest},
+        told::{MESSAGE, run_status},
+    },
+    engine::{attempt, probe, sight},
+    host::local::state::{Spool, StateError},
+    model::{
+        condition::SUCCEEDED,
+        job::{Bounds, Job, SyncId, SyncJob},
+        reason::Reason,
+        secret::References,
+        sync::{Candidate, Failure, Fitness, Found, Key, Tried},
+        view::Order,
+    },
+    ports::{Host, HostError, Ports, Source, UserStore, Watch, Work},
+    reports::folder::Folder,
+    source, store,
+};
+
+/// How long a run waits for another process of this machine to let go of the sync: one that is about to end holds it until
+/// its transaction is over.
+const LOCK: Duration = Duration::from_secs(15);
+/// How often it looks whether that has happened.
+const LOCK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Which folders and SQLite files a sync may name.
+pub type BoundsOf = dyn Fn(&Key) -> Bounds + Send + Sync;
+
+/// Carries out, as tasks of this process, what a host's syncs ask for.
+pub struct Worker {
+    host: Arc<dyn Host>,
+    instance: String,
+    data: PathBuf,
+    reports: Folder,
+    bounds: Box<BoundsOf>,
+}
+
+impl Worker {
+    /// Works for `host`. `instance` tells installations apart that write to one database; `data` holds the spool and the
+    /// embedded database, `reports` the reports: both are made when they are needed.
+    pub fn new(
+        host: Arc<dyn Host>,
+        instance: String,
+        data: PathBuf,
+        reports: PathBuf,
+        bounds: impl Fn(&Key) -> Bounds + Send + Sync + 'static,
+    ) -> Self {
+        Self { host, instance, data, reports: Folder::new(reports), bounds: Box::new(bounds) }
+    }
+
+    /// The job of a sync with the references as they are now, and what these are. The inner error is what is wrong with them.
+    async fn job(&self, sync: &UserSync) -> Result<(References, Result<SyncJob, Failure>), HostError> {
+        let key = key(&sync.metadata);
+        let references = self.host.references(&key.namespace, &sync.spec).await?;
+        let job = bounded_job(sync, &self.instance, &references, &(self.bounds)(&key)).map_err(missing);
+        Ok((references, job))
+    }
+
+    fn source(&self, job: &SyncJob) -> Arc<dyn Source> {
+        source::open(&job.source)
+    }
+
+    async fn store(&self, job: &SyncJob, mode: Mode) -> Arc<dyn UserStore> {
+        store::open(job, &self.data.join("users.db"), mode).await
+    }
+
+    /// The sync for this process alone; waits a little if another one has it.
+    async fn spool(&self, sync: &SyncId) -> Result<Spool, StateError> {
+        let patience = tokio::time::Instant::now() + LOCK;
+        loop {
+            match Spool::of(&self.data, sync) {
+                Err(StateError::Busy { .. }) if tokio::time::Instant::now() < patience => {
+                    tokio::time::sleep(LOCK_AGAIN).await;
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    async fn attempt(&self, job: &Job, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, Stopped> {
+        let spool = self.spool(&job.sync.sync).await?;
+        let folder = spool.folder(&job.run)?;
+        let ports = Ports {
+            source: self.source(&job.sync),
+            store: self.store(&job.sync, job.mode).await,
+            reports: Arc::new(self.reports.clone()),
+            watch,
+        };
+        let ended = attempt(job, &ports, &folder).await;
+        if let Err(error) = tidy(&spool, job, &*ports.store).await {
+            tracing::warn!(%error, "what killed runs left in the spool can't be removed");
+        }
+        let ended = ended.map_err(|taken| Stopped::TakenOver(taken.0))?;
+        for warning in &ended.report.warnings {
+            tracing::warn!(%warning, "the run warns");
+        }
+        Ok(run_status(&ended.report, ended.file.as_ref(), ended.last.as_deref()))
+    }
+}
+
+/// Why an attempt has no status of its own.
+enum Stopped {
+    /// This machine failed.
+    Local(StateError),
+    /// Another process carries the run on.
+    TakenOver(String),
+}
+
+impl From<StateError> for Stopped {
+    fn from(error: StateError) -> Self {
+        Self::Local(error)
+    }
+}
+
+#[async_trait]
+impl Work for Worker {
+    async fn probe(&self, sync: &UserSync, login: bool) -> Result<Fitness, HostError> {
+        let (references, job) = self.job(sync).await?;
+        let references = references_digest(&references);
+        let found = match job {
+            Err(missing) => Some(Found { source: Err(missing.clone()), target: Err(missing) }),
+            Ok(job) if login => Some(probe(&job, &*self.source(&job), self.store(&job, Mode::Simulation)).await),
+            Ok(_) => None,
+        };
+        Ok(Fitness { references, found })
+    }
+
+    async fn look(&self, sync: &UserSync, tried: &[Tried]) -> Result<Option<Candidate>, Failure> {
+        let unread = |error: HostError| Failure {
+            reason: Reason::ReferenceMissing,
+            message: format!("the Secrets and ConfigMaps that the spec names can't be read: {error}"),
+        };
+        let (_, job) = self.job(sync).await.map_err(unread)?;
+        let job = job?;
+        let store = async || self.store(&job, Mode::Simulation).await;
+        sight(&job, &*self.source(&job), store, tried).await.map_err(|error| error.failure())
+    }
+
+    async fn run(&self, order: &Order, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, HostError> {
+        let begun = Timestamp::now();
+        let (_, job) = self.job(&sync_of(&order.run)).await?;
+        let mut status = match job {
+            Err(missing) => failed(missing, begun),
+            Ok(sync) => {
+                let job = Job {
+                    sync,
+                    run: order.run.metadata.name.clone().unwrap_or_default(),
+                    mode: order.run.spec.mode,
+                    approval: order.approval.clone(),
+                    after: None,
+                    tried: order.tried.clone(),
+                };
+                match self.attempt(&job, watch).await {
+                    Ok(status) => status,
+                    Err(Stopped::TakenOver(why)) => return Err(HostError::Conflict(why)),
+                    Err(Stopped::Local(error)) => {
+                        failed(Failure { reason: Reason::LocalFailed, message: error.to_string() }, begun)
+                    }
+                }
+            }
+        };
+        // Of several attempts the first one began the run.
+        let before = order.run.status.as_ref().and_then(|status| status.start_time.clone());
+        status.start_time = before.or(status.start_time);
+        Ok(status)
+    }
+}
+
+/// The sync as the run carries it.
+fn sync_of(run: &UserSyncRun) -> UserSync {
+    let mut sync = UserSync::new(&run.spec.sync, run.spec.sync_spec.clone());
+    sync.metadata.namespace = run.metadata.namespace.clone();
+    sync.metadata.uid = Some(run.spec.uid.clone());
+    sync.metadata.generation = Some(run.spec.generation);
+    sync
+}
+
+fn key(metadata: &ObjectMeta) -> Key {
+    Key {
+        namespace: metadata.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
+        name: metadata.name.clone().unwrap_or_default(),
+    }
+}
+
+fn missing(problems: Vec<JobProblem>) -> Failure {
+    let lines: Vec<String> = problems.iter().map(JobProblem::to_string).collect();
+    Failure { reason: Reason::ReferenceMissing, message: lines.join("\n") }
+}
+
+/// The status of a run that could not begin.
+fn failed(Failure { reason, message }: Failure, begun: Timestamp) -> UserSyncRunStatus {
+    let now = Timestamp::now();
+    let succeeded = Condition {
+        type_: SUCCEEDED.into(),
+        status: "False".into(),
+        reason: reason.as_str().into(),
+        message: message.chars().take(MESSAGE).collect(),
+        last_transition_time: Time(now),
+        observed_generation: None,
+    };
+    UserSyncRunStatus {
+        conditions: vec![succeeded],
+        start_time: Some(Time(begun)),
+        completion_time: Some(Time(now)),
+        basis: Some(Basis { ended: Some(now), ..Basis::default() }),
+        ..UserSyncRunStatus::default()
+    }
+}

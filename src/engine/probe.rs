@@ -1,0 +1,64 @@
+//! Probe: whether source and target can be used. Writes nothing anywhere.
+
+use std::time::Duration;
+
+use super::outcome::RunError;
+use crate::{
+    model::{job::SyncJob, ledger::Claim, plan::Layout, reason::Reason, sync::Failure, sync::Found},
+    ports::{Source, UserStore},
+    sync::layout::layout,
+};
+
+/// How long one side may take altogether. Each of its requests has a limit of its own; this one is for a disk that hangs and
+/// for a server that answers one byte at a time.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Asks both sides at the same time: the source for its listing, the database for the table and for what stands against
+/// the sync's claim.
+pub async fn probe<S: AsRef<dyn UserStore>>(
+    job: &SyncJob,
+    source: &dyn Source,
+    store: impl Future<Output = S>,
+) -> Found {
+    let target = async {
+        let store = store.await;
+        usable(job, store.as_ref()).await
+    };
+    let source = async { source.list().await.map(drop).map_err(RunError::from) };
+    let (source, target) = tokio::join!(
+        bounded(source, Reason::SourceUnreachable, "the source"),
+        bounded(target, Reason::TargetUnreachable, "the database")
+    );
+    Found { source, target }
+}
+
+async fn bounded(asked: impl Future<Output = Result<(), RunError>>, slow: Reason, who: &str) -> Result<(), Failure> {
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(answer) => answer.map_err(|error| error.failure()),
+        Err(_) => {
+            let seconds = PATIENCE.as_secs();
+            Err(Failure { reason: slow, message: format!("{who} was asked and had not answered after {seconds} s") })
+        }
+    }
+}
+
+async fn usable(job: &SyncJob, store: &dyn UserStore) -> Result<(), RunError> {
+    table(job, store).await?;
+    Ok(store.check(&claim_of(job)).await?)
+}
+
+/// What the table can hold, as the run needs it.
+pub(super) async fn table(job: &SyncJob, store: &dyn UserStore) -> Result<Layout, RunError> {
+    let table = store.inspect().await?;
+    layout(job, &table).map_err(RunError::Table)
+}
+
+/// What the sync says of itself before it may write.
+pub(super) fn claim_of(job: &SyncJob) -> Claim {
+    Claim {
+        sync: job.sync.clone(),
+        table: job.target.table.clone(),
+        scope: job.target.scope.clone(),
+        action: job.action,
+    }
+}
