@@ -25,7 +25,12 @@ fn one(run: &UserSyncRun) -> Option<Tried> {
     if !held && !ITS_OWN.iter().any(|own| own.as_str() == reason) {
         return None;
     }
+    Some(Tried { file: file_of(run)?, held })
+}
+
+/// The file of a run that has ended, as it was listed then.
+pub fn file_of(run: &UserSyncRun) -> Option<Stamp> {
     let status = run.status.as_ref()?;
     let (file, modified) = (status.file.as_ref()?, status.basis.as_ref()?.modified?);
-    Some(Tried { file: Stamp { name: file.name.clone(), size: file.size, mtime: modified }, held })
+    Some(Stamp { name: file.name.clone(), size: file.size, mtime: modified })
 }

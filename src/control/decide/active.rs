@@ -7,7 +7,7 @@ use crate::{
     api::{APPROVE, Trigger, UserSync, UserSyncRun, UserSyncStatus},
     control::{
         cause::{claimed, ended, named, run_digest, run_of},
-        known::tried,
+        known::{file_of, tried},
     },
     model::{
         job::{Approval, Seen, Shown},
@@ -65,7 +65,8 @@ fn order(run: &UserSyncRun, runs: &[UserSyncRun]) -> Order {
 /// one; a held run that is gone, or was damaged, covers nothing.
 fn approval(run: &UserSyncRun, runs: &[UserSyncRun]) -> Option<Approval> {
     let held = run.spec.approves.as_deref()?;
-    let nothing = Approval { sha256: String::new(), held: Some(Seen { shown: Shown::default(), last: None }) };
+    let nothing =
+        Approval { sha256: String::new(), held: Some(Seen { shown: Shown::default(), last: None, file: None }) };
     let Some(held) = named(runs, held) else { return Some(nothing) };
     let sha256 = held.metadata.annotations.as_ref().and_then(|all| all.get(APPROVE)).cloned().unwrap_or_default();
     let Some(status) = &held.status else { return Some(nothing) };
@@ -78,5 +79,5 @@ fn approval(run: &UserSyncRun, runs: &[UserSyncRun]) -> Option<Approval> {
     } else {
         Shown::default()
     };
-    Some(Approval { sha256, held: Some(Seen { shown, last }) })
+    Some(Approval { sha256, held: Some(Seen { shown, last, file: file_of(held) }) })
 }
