@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`cli`] | the command line: arguments in, text and exit codes out |
 //! | [`app`] | the composition root: the one place that names the engine and the adapters |
+//! | [`telemetry`] | what the process says of itself: metrics, health |
 //! | [`host`] | where syncs come from and where their status goes: a cluster, a folder |
 //! | [`reports`] | adapters that keep reports |
 //! | [`source`] | adapters that fetch files: a directory, SFTP |
@@ -29,3 +30,4 @@ pub mod reports;
 pub mod source;
 pub mod store;
 pub mod sync;
+pub mod telemetry;

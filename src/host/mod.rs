@@ -1,3 +1,4 @@
 //! Where manifests come from and where status goes.
 
+pub mod kube;
 pub mod local;
