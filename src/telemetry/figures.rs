@@ -120,8 +120,8 @@ impl Collector for Figures {
         family(&mut encoder, &RUNS, |series| {
             for (key, sync) in syncs.iter() {
                 for ((mode, reason), count) in &sync.runs {
-                    let labels = of(key, &[("mode", mode), ("reason", reason)]);
-                    series.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(count, None)?;
+                    let more = [("mode", *mode), ("reason", reason.as_str())];
+                    series.encode_family(&of(key, &more))?.encode_counter::<NoLabelSet, u64, u64>(count, None)?;
                 }
             }
             Ok(())
@@ -129,8 +129,8 @@ impl Collector for Figures {
         family(&mut encoder, &ROWS, |series| {
             for (key, sync) in syncs.iter() {
                 for (outcome, count) in &sync.rows {
-                    let labels = of(key, &[("outcome", outcome)]);
-                    series.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(count, None)?;
+                    let more = [("outcome", *outcome)];
+                    series.encode_family(&of(key, &more))?.encode_counter::<NoLabelSet, u64, u64>(count, None)?;
                 }
             }
             Ok(())

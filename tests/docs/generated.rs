@@ -9,6 +9,7 @@ use usersync::{
         reason::{Reason, Verdict},
         reject::RejectCode,
     },
+    telemetry::catalog::METRICS,
 };
 
 /// What stands around a generated part.
@@ -18,7 +19,7 @@ pub const END: &str = "<!-- until here -->\n";
 
 /// Each generated part with its page.
 pub fn parts() -> Vec<(&'static str, String)> {
-    vec![("docs/manifest.md", manifest()), ("docs/reasons.md", reasons())]
+    vec![("docs/manifest.md", manifest()), ("docs/reasons.md", reasons()), ("docs/metrics.md", metrics())]
 }
 
 fn reasons() -> String {
@@ -36,6 +37,16 @@ fn reasons() -> String {
     for code in RejectCode::ALL {
         let trusted = if code.key_unreadable() { "no" } else { "yes" };
         writeln!(text, "| `{code}` | {} | {trusted} |", code.meaning()).unwrap();
+    }
+    text
+}
+
+fn metrics() -> String {
+    let mut text = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
+    for metric in METRICS {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (name, kind) = (metric.name(), metric.kind.as_str());
+        writeln!(text, "| `{name}` | {kind} | {} | {} |", labels.join(" "), metric.meaning).unwrap();
     }
     text
 }
