@@ -53,11 +53,11 @@ func answer() (answer verdicts, err error) {
 	if err != nil {
 		return
 	}
-	flux, err := evaluator.Evaluate(context.Background(), q.Resource)
-	if err != nil {
-		return
+	answer.Kstatus, answer.Flux = plain.Status.String(), status.UnknownStatus.String()
+	// A rule that can't be evaluated, as it names a field that isn't there yet, makes Flux look again until its time-out.
+	if flux, err := evaluator.Evaluate(context.Background(), q.Resource); err == nil {
+		answer.Flux = flux.Status.String()
 	}
-	answer.Kstatus, answer.Flux = plain.Status.String(), flux.Status.String()
 	answer.Argo, answer.Message, err = argo(q.Lua, q.Resource.Object)
 	return
 }
