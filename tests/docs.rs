@@ -12,7 +12,12 @@ use std::{
 mod blocks;
 #[path = "docs/generated.rs"]
 mod generated;
+#[path = "docs/reader.rs"]
+mod reader;
+mod support;
+
 use blocks::{Block, blocks, commands, matches, pages};
+use reader::Reader;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -83,16 +88,21 @@ fn whole_manifest(block: &str) -> String {
     base.to_string()
 }
 
-/// The commands of a page run one after the other in one copy of `examples/`, as somebody would who reads it.
+/// The commands of a page run one after the other in one copy of `examples/` and `charts/`, as somebody
+/// would who reads it, with a cluster where the page shows one.
 #[test]
 fn each_console_block_prints_what_it_shows() {
     for page in pages() {
         let folder = tempfile::tempdir().unwrap();
-        copy(&root().join("examples"), &folder.path().join("examples"));
+        for part in ["examples", "charts"] {
+            copy(&root().join(part), &folder.path().join(part));
+        }
+        let console: Vec<Block> = blocks(&page).into_iter().filter(|block| block.language == "console").collect();
+        let reader = Reader::of(&console, folder.path());
         let mut code = 0;
-        for block in blocks(&page).iter().filter(|block| block.language == "console") {
+        for block in &console {
             for (command, shown) in commands(block) {
-                let output = shell(&command, code, folder.path());
+                let output = shell(&command, code, folder.path(), reader.as_ref());
                 let printed = lines(&output);
                 assert!(
                     matches(&shown, &printed),
@@ -108,17 +118,18 @@ fn each_console_block_prints_what_it_shows() {
 }
 
 /// `usersync` and `cargo run --release --` are the binary under test; both outputs count; `$?` is of the command before.
-fn shell(command: &str, code: i32, folder: &Path) -> Output {
+fn shell(command: &str, code: i32, folder: &Path, reader: Option<&Reader>) -> Output {
     let command = command.replace("cargo run --release -- ", "usersync ");
     let binaries = Path::new(env!("CARGO_BIN_EXE_usersync")).parent().unwrap();
     let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
-    Command::new("sh")
-        .args(["-c", &format!("exec 2>&1; (exit {code}); {command}")])
-        .current_dir(folder)
-        .env("PATH", path)
-        .env("COLUMNS", "100")
-        .output()
-        .unwrap()
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("exec 2>&1; (exit {code}); {command}")]);
+    shell.current_dir(folder).env("COLUMNS", "100").env("PATH", &path);
+    if let Some(reader) = reader {
+        reader.pauses();
+        reader.equip(&mut shell, &path);
+    }
+    shell.output().unwrap()
 }
 
 /// Lines of standard output and standard error, blank ones at both ends left out.
@@ -127,6 +138,10 @@ fn lines(output: &Output) -> Vec<String> {
     text.trim_matches('\n').lines().map(str::to_owned).collect()
 }
 
+/// What a reader is expected to have.
+const PROGRAMS: &[&str] =
+    &["apt-get", "git", "cargo", "curl", "ssh-keyscan", "usersync", "kubectl", "helm", "docker", "sqlite3"];
+
 #[test]
 fn each_command_of_a_shell_block_exists() {
     for block in of_kind("sh") {
@@ -134,7 +149,7 @@ fn each_command_of_a_shell_block_exists() {
             let program = line.split_whitespace().next().unwrap();
             let found = match program.contains('/') {
                 true => root().join(program).is_file(),
-                false => ["apt-get", "git", "cargo", "curl", "ssh-keyscan", "usersync"].contains(&program),
+                false => PROGRAMS.contains(&program),
             };
             assert!(found, "{}: there is no {program}", block.place);
         }

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 mod support;
 use support::{
+    cluster,
     postgres::{self, Server},
     sshd::{Sshd, current_user},
 };
@@ -81,13 +82,41 @@ async fn rows(database: &Path, query: &'static str) -> Vec<String> {
 
 #[test]
 fn each_example_is_valid() {
+    let mut folders = vec![examples()];
     let mut checked = 0;
-    for folder in fs::read_dir(examples()).unwrap() {
-        let folder = folder.unwrap().path();
-        usersync(&folder, &["check", "-f", "."]).has(0, &[": valid"]);
+    while let Some(folder) = folders.pop() {
+        let entries: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        folders.extend(entries.iter().filter(|path| path.is_dir()).cloned());
+        let holds_a_sync = |path: &&PathBuf| {
+            path.extension().is_some_and(|extension| extension == "yaml")
+                && fs::read_to_string(path).unwrap().contains("\nkind: UserSync\n")
+        };
+        if !entries.iter().any(|path| holds_a_sync(&path)) {
+            continue;
+        }
+        if folder.join("kustomization.yaml").exists() {
+            let kubectl = cluster::build(false).join("kubectl");
+            let rendered = Command::new(kubectl).arg("kustomize").arg(&folder).output().unwrap();
+            assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
+            let path = tempfile::tempdir().unwrap();
+            fs::write(path.path().join("rendered.yaml"), rendered.stdout).unwrap();
+            usersync(path.path(), &["check", "-f", "rendered.yaml"]).has(0, &[": valid"]);
+        } else {
+            usersync(&folder, &["check", "-f", "."]).has(0, &[": valid"]);
+        }
         checked += 1;
     }
-    assert!(checked >= 5);
+    assert!(checked >= 8, "only {checked} examples");
+}
+
+/// Somebody who finds a folder without a word about it can't use it.
+#[test]
+fn each_example_says_what_it_is() {
+    for folder in fs::read_dir(examples()).unwrap() {
+        let page = folder.unwrap().path().join("README.md");
+        let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        assert!(text.starts_with("# ") && text.contains("```"), "{}", page.display());
+    }
 }
 
 #[tokio::test]
@@ -161,6 +190,36 @@ async fn school_reads_an_old_encoding_and_filters() {
             "Lindström, none, 2015-01-21, pupil20265"
         ]
     );
+}
+
+#[tokio::test]
+async fn watch_takes_what_has_come_oldest_first() {
+    let folder = example("watch");
+    let database = folder.path().join(".usersync/users.db");
+    let visitors =
+        "select pass_number || ' ' || name || ', ' || coalesce(company, 'alone') from users order by pass_number";
+    let inbox = folder.path().join("inbox");
+    write(&inbox.join("visitors_1.csv"), &fs::read(inbox.join("visitors_1.csv")).unwrap(), 90);
+
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["visitors: 2 added", "visitors: 1 added, 1 updated"]);
+    let now = [
+        "V-1001 Amélie Duval, Atelier Duval",
+        "V-1002 Jan de Vries, De Vries Liften",
+        "V-1003 Şebnem Aydın, Aydın Mimarlık",
+    ];
+    assert_eq!(rows(&database, visitors).await, now);
+    assert!(inbox.join("bak/visitors_2.csv").exists() && !inbox.join("visitors_1.csv").exists());
+
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["visitors: "]);
+    write(
+        &inbox.join("visitors_3.csv"),
+        b"Pass,Name,Company,Until\nV-1001,Am\xc3\xa9lie Duval,Duval SA,2027-12-31\n",
+        10,
+    );
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["visitors: 1 updated"]);
+    let shown = usersync(folder.path(), &["schedule", "-f", ".", "-n", "2"]);
+    let times: Vec<jiff::Timestamp> = shown.text.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(times[1].duration_since(times[0]).as_secs(), 300, "{}", shown.text);
 }
 
 /// The statements that `docs/safety.md` shows, block by block.

@@ -1,26 +1,15 @@
 //! The chart as Helm renders it.
 
-use std::{
-    path::PathBuf,
-    process::{Command, Stdio},
-    sync::OnceLock,
-};
+use std::process::Command;
 
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::support::cluster::Said;
+use crate::support::{charts::tools, cluster::Said};
 
 /// A program that `tests/charts/tools/build` made.
 pub fn tool(name: &str) -> Command {
-    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
-    let folder = TOOLS.get_or_init(|| {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/charts/tools/build");
-        let output = Command::new(script).stderr(Stdio::inherit()).output().expect(script);
-        assert!(output.status.success(), "tests/charts/tools/build failed; what it said is above");
-        PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
-    });
-    Command::new(folder.join(name))
+    Command::new(tools().join(name))
 }
 
 /// The chart's folder.

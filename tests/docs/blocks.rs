@@ -16,10 +16,12 @@ pub struct Block {
     pub text: String,
 }
 
-/// `README.md` and everything in `docs/`.
+/// `README.md`, everything in `docs/`, and the page of each example.
 pub fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages: Vec<_> = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let entries = |folder: &str| fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<_> =
+        entries("docs").chain(entries("examples").map(|example| example.join("README.md"))).collect();
     pages.retain(|path| path.extension().is_some_and(|e| e == "md"));
     pages.push(root.join("README.md"));
     pages.sort();

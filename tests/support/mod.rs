@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod bench;
+pub mod charts;
 pub mod cluster;
 pub mod delay;
 pub mod postgres;
