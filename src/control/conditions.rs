@@ -12,8 +12,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use self::{set::Said, standing::Standing};
 use super::{
     cause::{claimed, named, run_digest, run_of},
-    decide::{approvals, requests::annotation_problem},
     job::problems,
+    requests::{annotation_problem, approvals},
     schedule::{Due, words},
 };
 use crate::{
@@ -41,7 +41,7 @@ fn of_sync(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp) -> Use
     let mut standing = Standing::said(&status, generation);
 
     pass_over_missed(sync, &mut status, now);
-    own_run(view, sync, &mut status);
+    own_run(view, sync, memory, &mut status);
     if let Some(run) = run_that_ended(&view.runs, &status).cloned() {
         standing.learn(&run, generation);
         fold::fold(&mut status, &run);
@@ -130,9 +130,17 @@ fn pass_over_missed(sync: &UserSync, status: &mut UserSyncStatus, now: Timestamp
     }
 }
 
-/// Sees that the run claimed by the status is one that we made, or can make: otherwise the claim is void.
-fn own_run(view: &View, sync: &UserSync, status: &mut UserSyncStatus) {
-    let Some(name) = &status.active_run else { return };
+/// Sees that the run claimed by the status is one that we made, or can make: otherwise the claim is void. A claim that
+/// somebody else removed while the run works is made again.
+fn own_run(view: &View, sync: &UserSync, memory: &Memory, status: &mut UserSyncStatus) {
+    let Some(name) = &status.active_run else {
+        let ours = memory.at_work.as_ref().or(memory.ended.as_ref().map(|(name, _)| name));
+        if let Some(run) = ours.and_then(|name| named(&view.runs, name)).filter(|_| view.live) {
+            status.active_run = run.metadata.name.clone();
+            status.active_run_digest = Some(run_digest(run));
+        }
+        return;
+    };
     if !view.live || named(&view.runs, name).is_some() {
         return;
     }

@@ -2,7 +2,6 @@
 //!
 //! | file | decides |
 //! |---|---|
-//! | `requests` | which annotation asks for a run |
 //! | `claim` | how a run is claimed: what the status says before the run is made |
 //! | `active` | what becomes of the run that was claimed |
 //! | `probes` | whether source and target are to be asked |
@@ -12,18 +11,18 @@ mod active;
 mod claim;
 mod polls;
 mod probes;
-pub mod requests;
 #[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;
 
 use self::{claim::claim, polls::Poll, probes::Probe};
-pub use self::{polls::sight, probes::probed, requests::approvals};
+pub use self::{polls::sight, probes::probed};
 use super::{
     cause::ended,
     conditions::{spec_problems, status},
     history::expired,
+    requests,
     schedule::Due,
     told,
 };
@@ -53,6 +52,10 @@ pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
     let Ok(sync) = &view.sync else { return Decision::Wait(None) };
     if status.active_run.is_some() {
         return active::work_on(view, sync, &status, memory);
+    }
+    if memory.at_work.is_some() {
+        // Its claim is gone, and so is the run: it is stopped, and nothing else starts before it has ended.
+        return if view.live { Decision::Wait(None) } else { Decision::Forget(Vec::new()) };
     }
     if let Some(stray) = stray(&view.runs) {
         return Decision::End(Box::new(stray.clone()), Box::new(told::refused(now)));

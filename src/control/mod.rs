@@ -8,6 +8,7 @@ pub mod events;
 pub mod history;
 pub mod job;
 pub mod known;
+pub mod requests;
 pub mod schedule;
 pub mod told;
 pub mod validate;

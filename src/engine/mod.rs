@@ -1,21 +1,28 @@
-//! The engine: one run from the file on the server to the report in somebody's hand. [`run()`] is its table of contents;
-//! it touches the world through [`crate::ports`] only, and its own spool folder.
+//! The engine, in two paths, each with its table of contents. The data path is [`run()`]: from the file on the server to the
+//! report in somebody's hand. The control path is `reconcile`: from a change to the status that says so. Both touch the world
+//! through [`crate::ports`] only; a run has its own spool folder besides.
 
 mod again;
 mod apply;
 mod archive;
+mod attempts;
 mod compare;
+pub mod controller;
 mod fetch;
 mod look;
 mod outcome;
 mod preview;
 mod probe;
+mod queue;
 mod read;
+mod reconcile;
 mod rejects;
 mod report;
 mod run;
 mod settle;
 mod spool;
+mod turns;
+mod world;
 
 pub use look::sight;
 pub use outcome::{Ended, RunError, TakenOver};

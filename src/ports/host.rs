@@ -24,9 +24,9 @@ pub trait Host: Send + Sync {
     /// Makes a run. One of that name that is there already: [`HostError::Exists`].
     async fn create_run(&self, run: &UserSyncRun) -> Result<(), HostError>;
 
-    /// Writes the status of a run: [`HostError::Conflict`] if it has changed since it was read. With no resource version in
-    /// its metadata (progress) whatever is there is replaced.
-    async fn write_run(&self, of: &ObjectMeta, status: &UserSyncRunStatus) -> Result<(), HostError>;
+    /// Writes the status of a run: [`HostError::Conflict`] if the run has changed since it was read. Says its new resource
+    /// version.
+    async fn write_run(&self, of: &ObjectMeta, status: &UserSyncRunStatus) -> Result<Option<String>, HostError>;
 
     /// Deletes a run, if it still has this UID. One that is gone is no error.
     async fn delete_run(&self, of: &ObjectMeta) -> Result<(), HostError>;

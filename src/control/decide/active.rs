@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::requests::{approvals, waits};
 use crate::{
     api::{APPROVE, Trigger, UserSync, UserSyncRun, UserSyncStatus},
     control::{
         cause::{claimed, ended, named, run_digest, run_of},
         known::{file_of, tried},
+        requests::{approvals, waits},
     },
     model::{
         job::{Approval, Seen, Shown},

@@ -52,7 +52,7 @@ pub fn annotation_problem(sync: &UserSync) -> Option<String> {
 }
 
 /// Whether an annotation waits that asks for another run than those that were started.
-pub(super) fn waits(sync: &UserSync, status: &UserSyncStatus, runs: &[UserSyncRun]) -> bool {
+pub fn waits(sync: &UserSync, status: &UserSyncStatus, runs: &[UserSyncRun]) -> bool {
     request(sync, status, runs).is_some()
 }
 

@@ -1,0 +1,178 @@
+//! One look at a sync: what it needs is done step by step, until there is nothing left to do.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use futures::FutureExt;
+use jiff::Timestamp;
+use tracing::Instrument;
+
+use super::{attempts, world::World};
+use crate::{
+    api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncStatus},
+    control::{
+        decide::{probed, sight},
+        events::events,
+        known::tried,
+        told::failed,
+    },
+    model::{
+        reason::Reason,
+        sync::{Key, Tried},
+        view::{Decision, Looked, Order, View},
+    },
+    ports::HostError,
+};
+
+/// More steps than this in a row lead nowhere.
+const STEPS: u32 = 64;
+
+/// Looks at the sync until there is nothing left to do; says when to look again.
+pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Timestamp>, HostError> {
+    let begun = Instant::now();
+    let Some(mut view) = world.host.cached(key).await? else { return gone(world, key) };
+    for _ in 0..STEPS {
+        let mut decision = world.decide(key, &view); //                      pure
+        if decision.needs_truth() && !view.live {
+            let Some(live) = world.host.live(key).await? else { return gone(world, key) };
+            view = live;
+            remember_tried(world, key, &view);
+            decision = world.decide(key, &view); //                          pure
+        }
+        if let Decision::Wait(until) = decision {
+            if let Ok(sync) = &view.sync {
+                world.observer.reconciled(sync, begun.elapsed().as_secs_f64());
+            }
+            return Ok(until);
+        }
+        match step(world, key, &view, decision).await {
+            // Somebody else wrote meanwhile: what is there now says what to do.
+            Ok(()) | Err(HostError::Conflict(_) | HostError::Exists(_) | HostError::Gone(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let again = if view.live { world.host.live(key).await? } else { world.host.cached(key).await? };
+        let Some(again) = again else { return gone(world, key) };
+        view = again;
+    }
+    Err(HostError::Unreachable(format!("{key}: {STEPS} steps led to no rest; looked at again later")))
+}
+
+/// One effect.
+async fn step(world: &Arc<World>, key: &Key, view: &View, decision: Decision) -> Result<(), HostError> {
+    match decision {
+        Decision::Note(status) => note(world, view, &status).await,
+        Decision::Create(run) => world.host.create_run(&run).await,
+        Decision::Execute(order) => {
+            execute(world, key, *order);
+            Ok(())
+        }
+        Decision::End(run, status) => end(world, key, &run, &status).await,
+        Decision::Hurry(_) => {
+            world.with(key, |memory| memory.hurried = true);
+            if let Some(run) = world.at_work(key) {
+                run.hurry.notify_one();
+            }
+            Ok(())
+        }
+        Decision::Forget(runs) => {
+            for run in &runs {
+                world.host.delete_run(&run.metadata).await?;
+            }
+            Ok(())
+        }
+        Decision::Probe { login } => probe(world, key, view, login).await,
+        Decision::Look { slot, tried } => {
+            look(world, key, view, slot, &tried.unwrap_or_default()).await;
+            Ok(())
+        }
+        Decision::Wait(_) => Ok(()),
+    }
+}
+
+async fn note(world: &World, view: &View, status: &UserSyncStatus) -> Result<(), HostError> {
+    let (metadata, before) = match &view.sync {
+        Ok(sync) => (&sync.metadata, sync.status.clone().unwrap_or_default()),
+        Err(malformed) => (&malformed.metadata, malformed.status.clone()),
+    };
+    world.host.write_status(metadata, status).await?;
+    for event in events(&before, status) {
+        tracing::info!(event = event.kind.as_str(), "{}", event.message);
+        world.host.tell(metadata, &event).await;
+    }
+    Ok(())
+}
+
+async fn end(world: &World, key: &Key, run: &UserSyncRun, status: &UserSyncRunStatus) -> Result<(), HostError> {
+    world.host.write_run(&run.metadata, status).await?;
+    world.observer.ended(run, status);
+    world.with(key, |memory| memory.ended.take_if(|(name, _)| Some(&*name) == run.metadata.name.as_ref()));
+    Ok(())
+}
+
+const DEFECT: &str =
+    "a defect of this program; please report what it logged. Whether the run was committed, the next one says";
+
+/// Starts the run as a task of this process. When it has ended the sync is looked at again.
+fn execute(world: &Arc<World>, key: &Key, order: Order) {
+    let name = order.run.metadata.name.clone().unwrap_or_default();
+    let reach = world.begin(key, &name);
+    let span = tracing::info_span!("run", run = %name);
+    let (task, key) = (world.clone(), key.clone());
+    world.tasks.spawn(
+        async move {
+            let attempt = AssertUnwindSafe(attempts::carry_out(&task, &key, &order, &reach)).catch_unwind();
+            let ended = tokio::select! {
+                Ok(ended) = attempt => ended,
+                () = task.killed.cancelled() => None,
+                else => Some(failed(Reason::LocalFailed, DEFECT, Timestamp::now())),
+            };
+            let gone = reach.stop.is_cancelled();
+            if !gone {
+                task.with(&key, |memory| {
+                    (memory.at_work, memory.trouble, memory.hurried) = (None, None, false);
+                    // What the run found out of source and target is newer.
+                    memory.probed = None;
+                    memory.ended = ended.map(|status| (name, status));
+                });
+                let _ = task.wake.send(key);
+            }
+        }
+        .instrument(span),
+    );
+}
+
+async fn probe(world: &World, key: &Key, view: &View, login: bool) -> Result<(), HostError> {
+    let Ok(sync) = &view.sync else { return Ok(()) };
+    let fitness = world.work.probe(sync, login).await?;
+    let now = Timestamp::now();
+    world.with(key, |memory| {
+        memory.probed = Some(probed(memory.probed.as_ref(), generation(sync), fitness, login, now));
+    });
+    Ok(())
+}
+
+async fn look(world: &World, key: &Key, view: &View, slot: Timestamp, tried: &[Tried]) {
+    let Ok(sync) = &view.sync else { return };
+    let seen = world.work.look(sync, tried).await;
+    let now = Timestamp::now();
+    world.with(key, |memory| {
+        let found = sight(sync, memory.looked.as_ref(), seen, now);
+        memory.looked = Some(Looked { generation: generation(sync), slot, at: now, found });
+    });
+}
+
+/// Remembers which files the schedule passes over: so that a look asks nobody for the runs.
+fn remember_tried(world: &World, key: &Key, view: &View) {
+    if let Ok(sync) = &view.sync {
+        let tried = tried(&sync.spec, &view.runs);
+        world.with(key, |memory| memory.tried = Some((generation(sync), tried)));
+    }
+}
+
+fn gone(world: &World, key: &Key) -> Result<Option<Timestamp>, HostError> {
+    world.forget(key);
+    Ok(None)
+}
+
+fn generation(sync: &UserSync) -> i64 {
+    sync.metadata.generation.unwrap_or(1)
+}
