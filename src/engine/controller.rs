@@ -20,15 +20,6 @@ const AT_ONCE: usize = 32;
 /// How long a sync waits that could not be looked at.
 const AFTER_ERROR: Backoff = Backoff::seconds(1, 60);
 
-/// Something changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// This sync, or it is new, or gone.
-    Sync(Key),
-    /// A run of this sync.
-    Runs(Key),
-}
-
 /// How the controller works.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -57,7 +48,9 @@ impl Controller {
 
     /// Works until `stop`: then no run starts any more, and those at work have the grace time to end. What has not ended by
     /// then is dropped before its commit, or has committed: whoever is next finds out.
-    pub async fn run(mut self, mut changes: impl Stream<Item = Change> + Send + Unpin, stop: CancellationToken) {
+    ///
+    /// `changes` names each sync that is new, gone or different, or has a run that is; also what this process wrote itself.
+    pub async fn run(mut self, mut changes: impl Stream<Item = Key> + Send + Unpin, stop: CancellationToken) {
         let mut queue = Queue::default();
         let mut looks: JoinSet<Looked> = JoinSet::new();
         let mut failures: HashMap<Key, u32> = HashMap::new();
@@ -72,15 +65,9 @@ impl Controller {
                 return;
             }
             tokio::select! {
-                Some(change) = changes.next(), if end.is_none() => {
-                    let key = match change {
-                        Change::Sync(key) => key,
-                        Change::Runs(key) => {
-                            // Which files the schedule passes over may be different now.
-                            self.world.with(&key, |memory| memory.tried = None);
-                            key
-                        }
-                    };
+                Some(key) = changes.next(), if end.is_none() => {
+                    // Which files the schedule passes over may be different now.
+                    self.world.with(&key, |memory| memory.tried = None);
                     queue.soon(key);
                 }
                 Some(key) = self.woken.recv() => queue.soon(key),

@@ -191,7 +191,7 @@ impl Host for KubeHost {
 
     async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<(), HostError> {
         let (api, types) = self.dynamic::<UserSync>(of);
-        status::write(&api, &types, of, status).await
+        status::write(&api, &types, of, status).await.map(drop)
     }
 
     async fn create_run(&self, run: &UserSyncRun) -> Result<(), HostError> {
@@ -202,7 +202,7 @@ impl Host for KubeHost {
         ask(&doing, api.create(&params, run)).await.map(drop)
     }
 
-    async fn write_run(&self, of: &ObjectMeta, status: &UserSyncRunStatus) -> Result<(), HostError> {
+    async fn write_run(&self, of: &ObjectMeta, status: &UserSyncRunStatus) -> Result<Option<String>, HostError> {
         let (api, types) = self.dynamic::<UserSyncRun>(of);
         status::write(&api, &types, of, status).await
     }

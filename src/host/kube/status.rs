@@ -16,13 +16,13 @@ use serde_json::{Map, Value, json};
 use super::errors::ask;
 use crate::{api::MANAGER, ports::HostError};
 
-/// Writes the status of the object with this name, UID and resource version (if it has one).
+/// Writes the status of the object with this name, UID and resource version (if it has one); says its new resource version.
 pub async fn write(
     api: &Api<DynamicObject>,
     types: &TypeMeta,
     of: &ObjectMeta,
     status: &impl Serialize,
-) -> Result<(), HostError> {
+) -> Result<Option<String>, HostError> {
     let name = of.name.as_deref().unwrap_or_default();
     let doing = format!("write the status of {} {}/{name}", types.kind, of.namespace.as_deref().unwrap_or_default());
     let wanted = serde_json::to_value(status)
@@ -31,13 +31,13 @@ pub async fn write(
 
     let written = apply(api, &doing, types, &precondition(of), &wanted).await?;
     if holds(&written, &wanted) {
-        return Ok(());
+        return Ok(written.metadata.resource_version);
     }
     tracing::info!("somebody else has written into the status of {} {name}: it is put right", types.kind);
     let taken = take_over(api, &doing, &written).await?;
     let written = apply(api, &doing, types, &precondition(&taken.metadata), &wanted).await?;
     if holds(&written, &wanted) {
-        return Ok(());
+        return Ok(written.metadata.resource_version);
     }
     Err(HostError::Refused(format!(
         "could not {doing}: the API server keeps another one; see whether its definitions are those of this version (usersync crds)"

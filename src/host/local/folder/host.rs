@@ -83,7 +83,7 @@ impl Host for LocalHost {
         .await
     }
 
-    async fn write_run(&self, of: &ObjectMeta, status: &UserSyncRunStatus) -> Result<(), HostError> {
+    async fn write_run(&self, of: &ObjectMeta, status: &UserSyncRunStatus) -> Result<Option<String>, HostError> {
         let (of, status) = (of.clone(), status.clone());
         self.files(move |shared, world| {
             let _alone = shared.state.writing()?;
@@ -93,7 +93,8 @@ impl Host for LocalHost {
             run.status = Some(status);
             shared.state.put_run(&run)?;
             shared.look(world, &sync_key(&run))?;
-            Ok(())
+            let written = world.runs.one(&shared.state, namespace, name)?;
+            Ok(written.and_then(|run| run.metadata.resource_version))
         })
         .await
     }
