@@ -1,4 +1,15 @@
-//! A real Kubernetes API server with its etcd, on loopback with keys of its own, ended with the test.
+//! A real Kubernetes API server with its etcd, on loopback with keys of its own, ended with the test; with a node if it's wanted.
+//!
+//! ```ignore
+//! let cluster = Cluster::shared();                                  // one for all tests of the binary
+//! cluster.install_crds();
+//! let namespace = cluster.create_namespace("mine");
+//!
+//! let cluster = Cluster::builder().audit_log().start();             // of one's own: to stop it, or to read its log
+//! let cluster = Cluster::builder().node().start();                  // runs pods; needs root
+//! cluster.load_image("localhost/usersync:1", "/usersync", &[(&binary, "/usersync")]);
+//! let sshd = cluster.offer(sshd.port);                              // a server of the test, as pods reach it
+//! ```
 
 use std::{
     fs,
@@ -17,6 +28,8 @@ use std::{
 
 use serde_json::Value;
 
+use super::relay::Relay;
+
 /// A control plane with clean state. Dropping it ends it; so does the end of the test process, however that comes.
 pub struct Cluster {
     folder: PathBuf,
@@ -24,6 +37,8 @@ pub struct Cluster {
     port: u16,
     flags: String,
     supervisor: Mutex<Supervisor>,
+    /// Carries the test's connections to a cluster that has a network of its own.
+    inward: Option<Relay>,
     count: AtomicU32,
 }
 
@@ -39,6 +54,7 @@ struct Supervisor {
 pub struct Builder {
     audited: bool,
     controllers: bool,
+    node: bool,
 }
 
 /// What `kubectl` said.
@@ -164,6 +180,29 @@ impl Cluster {
         client(&self.kubeconfig()).await
     }
 
+    /// Makes an image of these files (where each is, and its path in the image) and gives it to the node. Pods name it with
+    /// `imagePullPolicy: Never`.
+    pub fn load_image(&self, name: &str, entrypoint: &str, files: &[(&Path, &str)]) {
+        let archive = self.folder.join(format!("image-{}.tar", self.count.fetch_add(1, Ordering::Relaxed)));
+        let mut make = Command::new(scripts().join("image"));
+        make.arg(&archive).args([name, entrypoint]);
+        make.args(files.iter().map(|(file, path)| format!("{}={path}", file.display())));
+        let made = make.output().unwrap();
+        assert!(made.status.success(), "{name}: {}", String::from_utf8_lossy(&made.stderr));
+        self.order(&format!("image {}", archive.display()));
+        fs::remove_file(archive).unwrap();
+    }
+
+    /// Offers a server of the test's loopback to pods: the address and port at which they find it, while the relay is kept.
+    pub fn offer(&self, port: u16) -> Relay {
+        Relay::outward(self.supervisor.lock().unwrap().inside(), port)
+    }
+
+    /// The folder of Kubernetes' programs, which are static.
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
     /// The API server dies at once; connections break. Its state stays.
     pub fn stop_api(&self) {
         self.order("stop api");
@@ -171,7 +210,7 @@ impl Cluster {
 
     /// The API server again, at the same address with the same state; ready when this returns.
     pub fn start_api(&self) {
-        self.order(&format!("api {} {}", self.port, self.flags));
+        self.order(&format!("api {} {}", self.api_port(), self.flags));
         assert!(self.is_ready(), "no API server: {}", self.log("api"));
     }
 
@@ -197,14 +236,30 @@ impl Cluster {
         }
     }
 
-    /// What a program wrote to its log: `api`, `etcd`, `controller-manager`.
+    /// What a program wrote to its log: `api`, `etcd`, `controller-manager`, `scheduler`, `containerd`, `kubelet`.
     pub fn log(&self, program: &str) -> String {
         fs::read_to_string(self.folder.join(format!("{program}.log"))).unwrap_or_default()
+    }
+
+    /// Where the API server listens in its own network.
+    fn api_port(&self) -> u16 {
+        if self.inward.is_some() { 6443 } else { self.port }
     }
 
     fn order(&self, order: &str) {
         let answer = self.supervisor.lock().unwrap().ask(order);
         assert_eq!(answer, "ok", "{order}");
+    }
+
+    fn start_node(&self) {
+        self.order("scheduler");
+        self.order("node");
+        let ready = r#"-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}"#;
+        self.wait_for(
+            || self.kubectl(&["get", "node", "localhost", ready]).stdout == "True",
+            Duration::from_secs(120),
+            "the node is ready",
+        );
     }
 
     /// Waits until the API server says that it is ready. False: it ended.
@@ -239,14 +294,27 @@ impl Builder {
         self
     }
 
+    /// With a node, in namespaces of its own: pods run. Needs root.
+    pub fn node(mut self) -> Self {
+        self.node = true;
+        self
+    }
+
     pub fn start(self) -> Cluster {
-        let programs = build(self.controllers);
+        assert!(
+            !self.node || super::sshd::is_root(),
+            "a node needs namespaces of its own: run this test as root (`sudo tests/run`)"
+        );
+        let programs = build(self.controllers || self.node);
         // A port that was free may be taken by somebody else a moment later.
         for _ in 0..10 {
             let cluster = self.launch(programs.clone());
             if cluster.is_ready() {
-                if self.controllers {
+                if self.controllers || self.node {
                     cluster.order("controller-manager");
+                }
+                if self.node {
+                    cluster.start_node();
                 }
                 return cluster;
             }
@@ -264,11 +332,20 @@ impl Builder {
             let folder = folder.display();
             flags = format!("--audit-policy-file={folder}/audit.yaml --audit-log-path={folder}/audit.log");
         }
-        let [port, etcd, peer] = free_ports();
-        let supervisor = Mutex::new(Supervisor::start(&folder, &programs));
-        let cluster = Cluster { folder, programs, port, flags, supervisor, count: AtomicU32::new(0) };
+        let mut supervisor = Supervisor::start(&folder, &programs, self.node);
+        let (ports, inward) = if self.node {
+            assert_eq!(supervisor.ask("machine"), "ok");
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let relay = Relay::inward(listener, supervisor.inside(), 6443);
+            ([relay.address.port(), 2379, 2380], Some(relay))
+        } else {
+            (free_ports(), None)
+        };
+        let ([port, etcd, peer], supervisor) = (ports, Mutex::new(supervisor));
+        let cluster = Cluster { folder, programs, port, flags, supervisor, inward, count: AtomicU32::new(0) };
         cluster.order(&format!("etcd {etcd} {peer}"));
-        cluster.order(&format!("api {port} {}", cluster.flags));
+        cluster.order(&format!("api {} {}", cluster.api_port(), cluster.flags));
+        cluster.order(&format!("kubeconfig admin {port}"));
         cluster
     }
 }
@@ -287,8 +364,16 @@ impl Drop for Cluster {
 }
 
 impl Supervisor {
-    fn start(folder: &Path, programs: &Path) -> Self {
-        let mut command = Command::new(scripts().join("serve"));
+    fn start(folder: &Path, programs: &Path, own_machine: bool) -> Self {
+        let serve = scripts().join("serve");
+        let mut command = if own_machine {
+            let mut command = Command::new("unshare");
+            command.args(["--net", "--mount", "--cgroup", "--pid", "--fork", "--kill-child=TERM", "--mount-proc"]);
+            command.arg(serve);
+            command
+        } else {
+            Command::new(serve)
+        };
         command.arg(folder).arg(programs).stdin(Stdio::piped()).stdout(Stdio::piped());
         // A group of its own: an interrupt from the terminal must not end it before its work is done.
         let mut process = command.process_group(0).spawn().unwrap();
@@ -297,6 +382,13 @@ impl Supervisor {
         let mut supervisor = Self { process, orders, answers };
         assert_eq!(supervisor.answer(), "ok", "tests/cluster/serve makes no keys");
         supervisor
+    }
+
+    /// A process in the namespaces of a cluster with a node.
+    fn inside(&self) -> u32 {
+        let unshare = self.process.id();
+        let children = fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).unwrap();
+        children.trim().parse().expect("the cluster has a node")
     }
 
     fn ask(&mut self, order: &str) -> String {

@@ -7,4 +7,5 @@ pub mod charts;
 pub mod cluster;
 pub mod delay;
 pub mod postgres;
+pub mod relay;
 pub mod sshd;
