@@ -5,6 +5,8 @@
 mod health;
 #[path = "charts/helm.rs"]
 mod helm;
+#[path = "charts/image.rs"]
+mod image;
 #[path = "charts/plain.rs"]
 mod plain;
 #[path = "charts/rights.rs"]

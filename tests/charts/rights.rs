@@ -22,7 +22,6 @@ const IN_A_NAMESPACE: &[(&str, &str, bool)] = &[
     ("get", " secrets", true),
     ("get", " configmaps", true),
     ("create", "events.k8s.io events", true),
-    ("patch", "events.k8s.io events", true),
     // Nothing of what people write.
     ("create", "usersync.dev usersyncs", false),
     ("update", "usersync.dev usersyncs", false),
@@ -40,6 +39,7 @@ const IN_A_NAMESPACE: &[(&str, &str, bool)] = &[
     ("delete", " secrets", false),
     ("list", " configmaps", false),
     ("list", "events.k8s.io events", false),
+    ("patch", "events.k8s.io events", false),
     // Nothing that would run something, or give rights.
     ("create", " pods", false),
     ("create", " pods/exec", false),
@@ -150,7 +150,7 @@ impl Account {
             ("create", None, home, true),
             ("get", Some("usersync"), home, true),
             ("update", Some("usersync"), home, true),
-            ("patch", Some("usersync"), home, true),
+            ("patch", Some("usersync"), home, false),
             ("get", Some("another"), home, false),
             ("update", Some("another"), home, false),
             ("list", None, home, false),
