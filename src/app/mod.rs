@@ -1,8 +1,12 @@
 //! The composition root: the one place that names the engine and the adapters.
 
+mod operator;
 mod work;
 
-pub use self::work::{BoundsOf, Worker};
+pub use self::{
+    operator::Operator,
+    work::{BoundsOf, Worker},
+};
 
 use std::{path::Path, sync::Arc};
 

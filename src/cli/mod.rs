@@ -5,6 +5,7 @@ mod completions;
 mod crds;
 mod input;
 mod logs;
+mod operator;
 mod output;
 mod preview;
 mod progress;
@@ -23,7 +24,7 @@ use clap::{Parser, Subcommand};
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// How log lines look on stderr; USERSYNC_LOG sets what is logged (default `warn`)
+    /// How log lines look on stderr; USERSYNC_LOG sets what is logged
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Logging")]
     log_format: logs::Format,
 }
@@ -38,6 +39,8 @@ Of several syncs the first of 2, 1, 3, 4, 0.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Look after the UserSyncs of a cluster
+    Operator(operator::OperatorArgs),
     /// Run each sync once: import its file, or simulate that
     Run(run::RunArgs),
     /// Validate manifests offline: every problem with file, line and field
@@ -54,11 +57,22 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
+impl Command {
+    /// What is logged unless the user says otherwise: all that is done where nobody looks on, else only what is wrong.
+    fn level(&self) -> &'static str {
+        match self {
+            Self::Operator(_) => "info",
+            _ => "warn",
+        }
+    }
+}
+
 /// Parses the process's arguments and does what they say.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    logs::start(cli.log_format);
+    logs::start(cli.log_format, cli.command.level());
     let done = match cli.command {
+        Command::Operator(args) => operator::operator(args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),

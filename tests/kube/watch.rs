@@ -4,9 +4,7 @@ use std::{path::Path, time::Duration};
 
 use futures::StreamExt;
 use serde_json::{Value, json};
-use usersync::{
-    ports::{Host, HostError},
-};
+use usersync::ports::{Host, HostError};
 
 use crate::{
     support::cluster::Cluster,

@@ -43,6 +43,11 @@ pub fn none_of_that_name(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 && names_an_object(status))
 }
 
+/// Whether the API server can't apply to the object because what it says already doesn't fit its definition.
+pub fn untyped(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 500 && status.message.starts_with("failed to create typed live"))
+}
+
 fn names_an_object(status: &Status) -> bool {
     status.details.as_ref().is_some_and(|details| !details.name.is_empty())
 }

@@ -1,10 +1,10 @@
 //! Writing a status: server-side apply with one field manager, and what that alone can't do.
 //!
 //! Apply removes the fields that UserSync wrote before and leaves out now, but not those that somebody else wrote. So the answer
-//! is compared with what was to be there; if it says more, UserSync takes over every field of the status, whoever wrote it, and
-//! applies again: what it leaves out goes. That is rare, and after it the status has one writer again.
+//! is compared with what was to be there; if it says more, a second patch takes that away. And apply refuses an object of which
+//! any part has the wrong type, the spec too: such a one gets a plain patch, or nothing could be said on it.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api,
     api::{DynamicObject, Patch, PatchParams},
@@ -13,7 +13,7 @@ use kube::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::errors::ask;
+use super::errors::{PATIENCE, ask, untyped, within};
 use crate::{api::MANAGER, ports::HostError};
 
 /// Writes the status of the object with this name, UID and resource version (if it has one); says its new resource version.
@@ -29,14 +29,19 @@ pub async fn write(
         .map(without_nulls)
         .map_err(|error| HostError::Refused(format!("could not {doing}: it can't be written as JSON: {error}")))?;
 
-    let written = apply(api, &doing, types, &precondition(of), &wanted).await?;
-    if holds(&written, &wanted) {
-        return Ok(written.metadata.resource_version);
-    }
-    tracing::info!("somebody else has written into the status of {} {name}: it is put right", types.kind);
-    let taken = take_over(api, &doing, &written).await?;
-    let written = apply(api, &doing, types, &precondition(&taken.metadata), &wanted).await?;
-    if holds(&written, &wanted) {
+    let (found, precondition) = match apply(api, &doing, types, of, &wanted).await? {
+        Some(written) if *status_of(&written) == wanted => return Ok(written.metadata.resource_version),
+        Some(written) => {
+            tracing::info!("somebody else has written into the status of {} {name}: it is put right", types.kind);
+            let precondition = precondition(&written.metadata);
+            (written, precondition)
+        }
+        None => (ask(&doing, api.get(name)).await?, precondition(of)),
+    };
+    let patch = json!({"metadata": precondition, "status": difference(status_of(&found), &wanted)});
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let written = ask(&doing, api.patch_status(name, &params, &Patch::Merge(patch))).await?;
+    if *status_of(&written) == wanted {
         return Ok(written.metadata.resource_version);
     }
     Err(HostError::Refused(format!(
@@ -44,28 +49,24 @@ pub async fn write(
     )))
 }
 
-/// One patch: all of the status, whoever wrote it before.
+/// One patch: all of the status, whoever wrote it before. None: the object can't be applied to.
 async fn apply(
     api: &Api<DynamicObject>,
     doing: &str,
     types: &TypeMeta,
-    precondition: &Value,
+    of: &ObjectMeta,
     status: &Value,
-) -> Result<DynamicObject, HostError> {
-    let name = precondition["name"].as_str().unwrap_or_default();
+) -> Result<Option<DynamicObject>, HostError> {
     let patch =
-        json!({"apiVersion": types.api_version, "kind": types.kind, "metadata": precondition, "status": status});
-    let params = PatchParams::apply(MANAGER).force();
-    ask(doing, api.patch_status(name, &params, &Patch::Apply(patch))).await
-}
-
-/// Makes UserSync the one that has applied every field of the status.
-async fn take_over(api: &Api<DynamicObject>, doing: &str, object: &DynamicObject) -> Result<DynamicObject, HostError> {
-    let mut metadata = precondition(&object.metadata);
-    metadata["managedFields"] = json!(ours_alone(object.metadata.managed_fields.as_deref().unwrap_or_default()));
-    let name = object.metadata.name.as_deref().unwrap_or_default();
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    ask(doing, api.patch_status(name, &params, &Patch::Merge(json!({"metadata": metadata})))).await
+        json!({"apiVersion": types.api_version, "kind": types.kind, "metadata": precondition(of), "status": status});
+    let (params, patch) = (PatchParams::apply(MANAGER).force(), Patch::Apply(patch));
+    let answer = async {
+        match api.patch_status(of.name.as_deref().unwrap_or_default(), &params, &patch).await {
+            Err(error) if untyped(&error) => Ok(None),
+            answer => answer.map(Some),
+        }
+    };
+    within(PATIENCE, doing, answer).await
 }
 
 /// What the object must still be.
@@ -73,37 +74,26 @@ fn precondition(of: &ObjectMeta) -> Value {
     without_nulls(json!({"name": of.name, "uid": of.uid, "resourceVersion": of.resource_version}))
 }
 
-/// The entries with one for the whole status: applied by UserSync.
-fn ours_alone(entries: &[ManagedFieldsEntry]) -> Vec<ManagedFieldsEntry> {
-    let (status, mut others): (Vec<_>, Vec<_>) =
-        entries.iter().cloned().partition(|entry| entry.subresource.as_deref() == Some("status"));
-    let mut all = Value::Object(Map::new());
-    for entry in &status {
-        if let Some(fields) = &entry.fields_v1 {
-            merge(&mut all, &fields.0);
+fn status_of(object: &DynamicObject) -> &Value {
+    static NONE: Value = Value::Null;
+    object.data.get("status").unwrap_or(&NONE)
+}
+
+/// The merge patch (RFC 7386) that makes `wanted` of `found`.
+fn difference(found: &Value, wanted: &Value) -> Value {
+    let (Value::Object(found), Value::Object(wanted)) = (found, wanted) else { return wanted.clone() };
+    let mut patch = Map::new();
+    for name in found.keys().filter(|name| !wanted.contains_key(*name)) {
+        patch.insert(name.clone(), Value::Null);
+    }
+    for (name, value) in wanted {
+        match found.get(name) {
+            Some(same) if same == value => {}
+            Some(other) => drop(patch.insert(name.clone(), difference(other, value))),
+            None => drop(patch.insert(name.clone(), value.clone())),
         }
     }
-    if let Some(mut ours) = status.into_iter().next() {
-        ours.manager = Some(MANAGER.to_owned());
-        ours.operation = Some("Apply".to_owned());
-        ours.fields_v1 = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::FieldsV1(all));
-        others.push(ours);
-    }
-    others
-}
-
-/// The union of two sets of fields.
-fn merge(into: &mut Value, more: &Value) {
-    let (Value::Object(into), Value::Object(more)) = (into, more) else { return };
-    for (field, below) in more {
-        merge(into.entry(field.clone()).or_insert_with(|| json!({})), below);
-    }
-}
-
-fn holds(object: &DynamicObject, wanted: &Value) -> bool {
-    let empty = json!({});
-    let is = object.data.get("status").unwrap_or(&empty);
-    is == wanted
+    Value::Object(patch)
 }
 
 /// The value without what is null: what isn't there isn't written.
@@ -122,38 +112,16 @@ fn without_nulls(value: Value) -> Value {
 mod tests {
     use super::*;
 
-    fn entry(manager: &str, operation: &str, subresource: Option<&str>, fields: Value) -> ManagedFieldsEntry {
-        serde_json::from_value(json!({
-            "manager": manager, "operation": operation, "subresource": subresource, "apiVersion": "usersync.dev/v1alpha1",
-            "fieldsType": "FieldsV1", "fieldsV1": fields,
-        }))
-        .unwrap()
-    }
-
     #[test]
-    fn every_field_of_the_status_becomes_ours_and_no_other() {
-        let entries = [
-            entry("kubectl", "Apply", None, json!({"f:spec": {"f:suspend": {}}})),
-            entry(
-                "usersync",
-                "Apply",
-                Some("status"),
-                json!({"f:status": {"f:schedule": {}, "f:conditions": {"k:{\"type\":\"Ready\"}": {".": {}}}}}),
-            ),
-            entry(
-                "curl",
-                "Update",
-                Some("status"),
-                json!({"f:status": {"f:activeRun": {}, "f:conditions": {"k:{\"type\":\"Odd\"}": {".": {}}}}}),
-            ),
-        ];
-        let after = ours_alone(&entries);
-        assert_eq!(after[0], entries[0]);
-        let fields = json!({"f:status": {
-            "f:schedule": {}, "f:activeRun": {},
-            "f:conditions": {"k:{\"type\":\"Ready\"}": {".": {}}, "k:{\"type\":\"Odd\"}": {".": {}}},
-        }});
-        assert_eq!(after[1..], [entry("usersync", "Apply", Some("status"), fields)]);
+    fn a_difference_is_what_must_change_and_no_more() {
+        for (found, wanted, expected) in [
+            (json!({"a": 1, "b": {"c": 1, "d": 2}}), json!({"a": 1, "b": {"c": 3}}), json!({"b": {"c": 3, "d": null}})),
+            (json!({"a": [1, 2]}), json!({"a": [1], "b": {"c": 1}}), json!({"a": [1], "b": {"c": 1}})),
+            (Value::Null, json!({"a": 1}), json!({"a": 1})),
+            (json!({"a": 1}), json!({}), json!({"a": null})),
+        ] {
+            assert_eq!(difference(&found, &wanted), expected, "{found} → {wanted}");
+        }
     }
 
     #[test]

@@ -1,0 +1,137 @@
+//! `usersync operator`: the controller in a cluster.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Exit;
+use crate::{api::duration::Duration, app::Operator, engine::controller::Options};
+
+/// Arguments of `usersync operator`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Runs in a pod, or wherever KUBECONFIG names a cluster. Logs what it does (USERSYNC_LOG, default `info`).
+
+Examples:
+  usersync operator                                        every namespace
+  usersync operator --namespace people --namespace school  these two alone
+  usersync operator --directory-root /data                 syncs may use /data/NAMESPACE"
+)]
+pub struct OperatorArgs {
+    /// Look after the UserSyncs of this namespace alone; repeatable [default: all namespaces]
+    #[arg(long = "namespace", value_name = "NAMESPACE", value_parser = name)]
+    namespaces: Vec<String>,
+    /// How many runs work at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    max_concurrent_runs: u16,
+    /// On SIGTERM, how long runs at work have to commit or to roll back
+    #[arg(long, value_name = "DURATION", default_value = "25s")]
+    grace: Duration,
+    /// Where runs keep what they must remember
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/usersync")]
+    data: PathBuf,
+    /// Where reports are kept: a folder [default: reports in the folder of --data]
+    #[arg(long, value_name = "DIR", value_parser = reports)]
+    reports: Option<PathBuf>,
+    /// Syncs may use folders and SQLite files in DIR/NAMESPACE [default: none]
+    #[arg(long, value_name = "DIR")]
+    directory_root: Option<PathBuf>,
+    /// Tells installations apart that write to one database
+    #[arg(long, value_name = "NAME", default_value = "usersync")]
+    instance: String,
+    /// Where /metrics, /healthz and /readyz are answered
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080")]
+    metrics: SocketAddr,
+    /// The namespace of the Lease by which one of several replicas leads [default: the pod's own, else `default`]
+    #[arg(long, value_name = "NAMESPACE", value_parser = name)]
+    lease_namespace: Option<String>,
+}
+
+/// A namespace's name (RFC 1123 label).
+fn name(text: &str) -> Result<String, String> {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let good =
+        (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-');
+    if good { Ok(text.to_owned()) } else { Err("this is no name of a namespace: a-z, 0-9 and - inside".to_owned()) }
+}
+
+fn reports(text: &str) -> Result<PathBuf, String> {
+    match text.split_once("://") {
+        Some((scheme, _)) => Err(format!("reports are kept in a folder: {scheme}:// is not available in this version")),
+        None => Ok(PathBuf::from(text)),
+    }
+}
+
+/// Works until it is told to stop.
+pub fn operator(args: OperatorArgs) -> anyhow::Result<Exit> {
+    let directory_root = args.directory_root.map(|root| {
+        root.canonicalize().with_context(|| format!("--directory-root {}: no folder that can be used", root.display()))
+    });
+    let operator = Operator {
+        namespaces: args.namespaces,
+        options: Options { max_concurrent_runs: usize::from(args.max_concurrent_runs), grace: args.grace.get() },
+        reports: args.reports.unwrap_or_else(|| args.data.join("reports")),
+        data: args.data,
+        directory_root: directory_root.transpose()?,
+        instance: args.instance,
+        metrics: args.metrics,
+        lease_namespace: args.lease_namespace,
+    };
+    let runtime = tokio::runtime::Runtime::new()?;
+    let ended = runtime.block_on(until_signalled(|stop| operator.run(stop)));
+    // What still works after the grace time, or after another replica took over, is not waited for.
+    runtime.shutdown_background();
+    ended.map(|()| Exit::Completed)
+}
+
+/// Runs until it ends; SIGTERM and SIGINT ask it to, a second one ends it.
+async fn until_signalled<F: Future<Output = anyhow::Result<()>>>(
+    run: impl FnOnce(CancellationToken) -> F,
+) -> anyhow::Result<()> {
+    let mut signals =
+        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+    let stop = CancellationToken::new();
+    let running = run(stop.clone());
+    tokio::pin!(running);
+    tokio::select! {
+        ended = &mut running => return ended,
+        () = signals.next() => tracing::info!("told to stop: no run starts any more, those at work are waited for"),
+    }
+    stop.cancel();
+    tokio::select! {
+        ended = running => ended,
+        () = signals.next() => anyhow::bail!("told to stop a second time: runs at work are dropped"),
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_is_refused_at_once() {
+        assert!(name("people").is_ok() && name("a").is_ok());
+        for bad in ["", "People", "-a", "a-", "a.b", &"a".repeat(64)] {
+            assert!(name(bad).is_err(), "{bad}");
+        }
+        assert!(reports("/var/reports").is_ok());
+        assert!(reports("s3://bucket/x").is_err_and(|why| why.contains("s3://")));
+    }
+}
