@@ -11,6 +11,7 @@
 //! | [`reports`] | adapters that keep reports |
 //! | [`source`] | adapters that fetch files: a directory, SFTP |
 //! | [`store`] | adapters that hold users: SQLite, PostgreSQL |
+//! | [`beneath`] | folders of this machine, opened so that no link leads out of the one that may be used |
 //! | [`engine`] | the run: file → rows → plan → applied → report; effects only through [`ports`] |
 //! | [`control`] | pure: validate a manifest, compute a schedule, decide what to do next, say how it is |
 //! | [`sync`] | pure: decode, map, compare, guard, render |
@@ -20,6 +21,7 @@
 
 pub mod api;
 pub mod app;
+pub mod beneath;
 pub mod cli;
 pub mod control;
 pub mod engine;

@@ -1,6 +1,8 @@
 //! From a `UserSync` and its Secrets to a job that can't be wrong in itself.
 
 mod bounds;
+#[cfg(test)]
+mod bounds_tests;
 mod checks;
 mod digest;
 mod places;

@@ -29,7 +29,9 @@ async fn connect(job: &SyncJob, embedded: &Path, mode: Mode) -> Result<Arc<dyn U
     let lock = job.target.timeouts.lock;
     Ok(match &job.target.database {
         Database::Postgres(_) => Arc::new(Postgres::connect(&job.target).await?),
-        Database::Sqlite { url, .. } => Arc::new(Sqlite::file(url, Wanted::of(job), lock)?),
+        Database::Sqlite { url, beneath } => {
+            Arc::new(Sqlite::file(url, Wanted::of(job), lock)?.beneath(beneath.clone()))
+        }
         Database::Embedded => Arc::new(Sqlite::embedded(embedded, Wanted::of(job), lock, mode == Mode::Import)),
     })
 }

@@ -43,6 +43,19 @@ pub fn place(bounds: &Bounds, namespace: &str, path: &str) -> Result<Place, Stri
     Ok(Place { path, beneath: Some(root) })
 }
 
+/// The same for an SQLite file. SQLite opens its journals by path whenever it needs them: within bounds, a file lies where
+/// only an administrator could put a link on the way.
+pub fn file_place(bounds: &Bounds, namespace: &str, path: &str) -> Result<Place, String> {
+    let place = place(bounds, namespace, path)?;
+    match &place.beneath {
+        Some(root) if place.path.parent() != Some(root) => Err(format!(
+            "an SQLite file must lie directly in {}, the folder of this namespace, not in a folder below it",
+            root.display()
+        )),
+        _ => Ok(place),
+    }
+}
+
 /// A namespace as a folder's name: it is a Kubernetes name, and nothing else.
 fn one_folder(namespace: &str) -> Result<&str, String> {
     let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

@@ -2,7 +2,7 @@
 
 use super::{
     JobProblem,
-    bounds::{Place, decoded, place},
+    bounds::{Place, decoded, file_place},
     secrets::Reader,
 };
 use crate::{
@@ -73,7 +73,8 @@ fn database(field: &str, url: &Secret, namespace: &str, bounds: &Bounds) -> Resu
             }
             let path =
                 decoded(path).ok_or_else(|| JobProblem::new(field, "the path of the SQLite file is not UTF-8"))?;
-            let Place { path, beneath } = place(bounds, namespace, &path).map_err(|why| JobProblem::new(field, why))?;
+            let Place { path, beneath } =
+                file_place(bounds, namespace, &path).map_err(|why| JobProblem::new(field, why))?;
             let query = query.map(|query| format!("?{query}")).unwrap_or_default();
             let url = Secret::new(format!("sqlite:{}{query}", encoded(&path.to_string_lossy())));
             Ok(Database::Sqlite { url, beneath })

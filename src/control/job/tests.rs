@@ -15,7 +15,7 @@ use crate::{
 
 /// Secrets by name and key.
 #[derive(Default)]
-struct Fixed(BTreeMap<String, BTreeMap<String, String>>);
+pub struct Fixed(BTreeMap<String, BTreeMap<String, String>>);
 
 impl Fixed {
     fn with(mut self, name: &str, keys: &[(&str, &str)]) -> Self {
@@ -24,7 +24,8 @@ impl Fixed {
         self
     }
 
-    fn usual() -> Self {
+    /// Those of [`spec`].
+    pub fn usual() -> Self {
         Self::default()
             .with("hr-sftp", &[("username", "hr\n"), ("password", "s3cret \n")])
             .with("users-db", &[("url", "postgres://sync:s3cret@db.example.com/users\n")])
@@ -82,12 +83,17 @@ fn merge(value: &mut Value, patch: Value) {
     }
 }
 
-fn job_with(patch: Value, secrets: &Fixed) -> Result<SyncJob, Vec<JobProblem>> {
+/// The sync with that spec.
+pub fn sync(patch: Value) -> UserSync {
     let object = json!({
         "apiVersion": "usersync.dev/v1alpha1", "kind": "UserSync",
         "metadata": {"name": "hr", "namespace": "people"}, "spec": spec(patch),
     });
-    sync_job(&serde_json::from_value(object).unwrap(), "usersync", secrets, Path::new("/git/manifests"))
+    serde_json::from_value(object).unwrap()
+}
+
+fn job_with(patch: Value, secrets: &Fixed) -> Result<SyncJob, Vec<JobProblem>> {
+    sync_job(&sync(patch), "usersync", secrets, Path::new("/git/manifests"))
 }
 
 fn job(patch: Value) -> SyncJob {

@@ -1,6 +1,6 @@
 //! The system's error numbers in plain words.
 
-use std::io;
+use std::{io, path::Path};
 
 use rustix::io::Errno;
 
@@ -37,6 +37,11 @@ impl<'a> At<'a> {
         let path = self.path();
         let text = plain(errno);
         match (errno, self.name) {
+            (Errno::XDEV, None) => SourceError::Denied(format!(
+                "{path}: a link on the way leads out of {}, the only folder that this namespace may use, or that folder is a \
+                 link itself. Use real folders.",
+                self.directory.beneath.as_deref().unwrap_or(Path::new("/")).display()
+            )),
             (Errno::NOENT | Errno::NOTDIR, None) => SourceError::FolderMissing(format!(
                 "{path}: there is no such folder. Make it, or correct source.directory.path."
             )),

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rustix::{
-    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat},
     io::Errno,
 };
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -20,6 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use self::errors::{At, blocking};
 use super::{MAX_NAMES, name, too_many_names};
 use crate::{
+    beneath,
     model::file::{Listed, ListedKind, Stamp},
     ports::{Source, SourceError},
 };
@@ -31,18 +32,19 @@ const CHUNK: usize = 512 * 1024;
 #[derive(Clone, Debug)]
 pub struct Directory {
     path: PathBuf,
+    beneath: Option<PathBuf>,
 }
 
 impl Directory {
-    /// The folder at this absolute path. Nothing is opened yet, the folder may come later.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path }
+    /// The folder at this absolute path; with `beneath`, only as long as it lies below that one. Nothing is opened yet,
+    /// the folder may come later.
+    pub fn new(path: PathBuf, beneath: Option<PathBuf>) -> Self {
+        Self { path, beneath }
     }
 
-    /// Opens the folder itself. Links on the way to it are the administrator's own and are followed.
+    /// Opens the folder itself, each time anew. Links on the way to it are followed, but not out of `beneath`.
     fn folder(&self) -> Result<OwnedFd, SourceError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(CWD, &self.path, flags, Mode::empty()).map_err(|errno| At::folder(self).error(errno))
+        beneath::folder(&self.path, self.beneath.as_deref()).map_err(|errno| At::folder(self).error(errno))
     }
 
     /// Opens the folder in which `name` lies, and says the last part of the name.

@@ -7,13 +7,14 @@ use std::{
     time::Duration,
 };
 
+use rustix::io::Errno;
 use sqlx::{
     ConnectOptions, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteSynchronous},
 };
 
 use super::errors::fatal;
-use crate::ports::StoreError;
+use crate::{beneath, ports::StoreError};
 
 /// A database file and how it is opened.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct File {
     create: bool,
     /// Whether it is opened for reading only.
     read_only: bool,
+    /// The folder in which it must lie, without a link.
+    pub beneath: Option<PathBuf>,
     /// Whether it is ours alone: made so that no other account can read it.
     private: bool,
     /// How long to wait for a lock.
@@ -70,18 +73,18 @@ impl File {
             .map_err(|_| invalid("the path of the SQLite file is not UTF-8"))?;
         let path = std::path::absolute(options.get_filename())
             .map_err(|error| invalid(&format!("the path of the SQLite file can't be used: {error}")))?;
-        Ok(Self { path, create, read_only, private: false, lock })
+        Ok(Self { path, create, read_only, private: false, beneath: None, lock })
     }
 
     /// A file that is made when something is to be written.
     pub fn embedded(path: &Path, lock: Duration) -> Self {
-        Self { path: path.to_owned(), create: true, read_only: false, private: true, lock }
+        Self { path: path.to_owned(), create: true, read_only: false, private: true, beneath: None, lock }
     }
 
     /// Whether there is such a file.
-    pub fn exists(&self) -> Result<bool, StoreError> {
+    fn exists(&self, place: &Path) -> Result<bool, StoreError> {
         let path = self.path.display();
-        match std::fs::metadata(&self.path) {
+        match std::fs::metadata(place) {
             Ok(found) if found.is_file() => Ok(true),
             Ok(_) => Err(StoreError::Invalid(format!("{path} is no file: give the path of an SQLite file"))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
@@ -99,16 +102,49 @@ impl File {
         }
     }
 
+    /// The path that SQLite is given: with `beneath`, one that has no link in it.
+    fn place(&self) -> Result<PathBuf, StoreError> {
+        let Some(root) = &self.beneath else { return Ok(self.path.clone()) };
+        beneath::file(&self.path, root).map_err(|errno| match errno {
+            Errno::XDEV => self.outside(),
+            Errno::LOOP => StoreError::Denied(format!(
+                "SQLite database {} is a link, and links are not followed: use the file itself",
+                self.path.display()
+            )),
+            Errno::NOENT | Errno::NOTDIR => StoreError::Invalid(format!(
+                "the folder of SQLite database {} does not exist: make it",
+                self.path.display()
+            )),
+            other => StoreError::Denied(format!("SQLite database {} can't be opened: {other}", self.path.display())),
+        })
+    }
+
+    fn outside(&self) -> StoreError {
+        StoreError::Denied(format!(
+            "SQLite database {} must lie directly in {}, the only folder that this namespace may use, with no link on the way",
+            self.path.display(),
+            self.beneath.as_deref().unwrap_or(Path::new("/")).display()
+        ))
+    }
+
+    /// Sees that SQLite, which follows links as it finds them, has opened what it was given.
+    async fn no_other(&self, connection: &mut SqliteConnection, given: &Path) -> Result<(), StoreError> {
+        let opened = sqlx::query_scalar::<_, String>("select file from pragma_database_list where name = 'main'");
+        let opened = opened.fetch_one(connection).await.map_err(|error| self.fatal(&error))?;
+        if Path::new(&opened) == given { Ok(()) } else { Err(self.outside()) }
+    }
+
     /// A connection; None where there is no file and `access` makes none.
     pub async fn connect(&self, access: Access) -> Result<Option<SqliteConnection>, StoreError> {
-        if !self.exists()? && !self.may_create(access)? {
+        let place = self.place()?;
+        if !self.exists(&place)? && !self.may_create(access)? {
             return Ok(None);
         }
         if self.private && access == Access::Write {
             self.make_private()?;
         }
         let options = SqliteConnectOptions::new()
-            .filename(&self.path)
+            .filename(&place)
             .create_if_missing(access == Access::Write && self.create)
             .read_only(self.read_only)
             // Longer than any sqlx takes would panic there.
@@ -122,7 +158,11 @@ impl File {
             .row_buffer_size(512)
             // Statements may show values in constraint messages, and reports say what was done.
             .disable_statement_logging();
-        options.connect().await.map(Some).map_err(|error| self.fatal(&error))
+        let mut connection = options.connect().await.map_err(|error| self.fatal(&error))?;
+        if self.beneath.is_some() {
+            self.no_other(&mut connection, &place).await?;
+        }
+        Ok(Some(connection))
     }
 
     fn may_create(&self, access: Access) -> Result<bool, StoreError> {

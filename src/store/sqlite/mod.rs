@@ -10,7 +10,11 @@ mod shape;
 mod types;
 mod wanted;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -53,6 +57,12 @@ impl Sqlite {
     /// propose when they are not. `lock` is `target.timeouts.lock`.
     pub fn file(url: &Secret, wanted: Wanted, lock: Duration) -> Result<Self, StoreError> {
         Ok(Self { file: File::from_url(url.expose(), lock)?, wanted, embedded: false, writable: true })
+    }
+
+    /// The same, but only as long as the file lies directly in this folder and is no link.
+    pub fn beneath(mut self, folder: Option<PathBuf>) -> Self {
+        self.file.beneath = folder;
+        self
     }
 
     /// The embedded database at `path`. Its table is made from `wanted`, and widened, by [`UserStore::open`]; with
