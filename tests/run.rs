@@ -92,6 +92,8 @@ scenarios! {
     a_user_deactivated_again_comes_back
     a_run_that_was_committed_keeps_its_report
     a_value_replaced_by_a_default_counts_as_lost
+    a_run_that_is_stopped_at_the_last_moment_writes_nothing
+    an_attempt_that_was_taken_over_leaves_nothing
 }
 
 fn spec(action: &str, after: Value) -> Value {
@@ -414,4 +416,49 @@ async fn two_rows_that_are_one_user_are_told_and_left_alone() {
     assert_eq!(ended.report.reason, Reason::TargetInvalid, "{:?}", ended.report);
     let emails = bench.rows("select email from users order by email").await;
     assert_eq!(emails, [[Some("a@x".to_owned())], [Some("b@x".to_owned())]]);
+}
+
+/// Wants the run to end once it has begun to write.
+#[derive(Default)]
+struct StopWhileApplying(std::sync::atomic::AtomicBool);
+
+impl Watch for StopWhileApplying {
+    fn at(&self, progress: Progress) {
+        self.0.fetch_or(progress.step == Step::Apply, Ordering::Relaxed);
+    }
+
+    fn stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+async fn a_run_that_is_stopped_at_the_last_moment_writes_nothing(database: Database) {
+    let bench = bench(database, spec("Mirror", json!({"moveTo": "bak"}))).await;
+    bench.execute("insert into users (id, email) values ('9', 'i@x.de')").await;
+    upload(&bench, &[["1", "a@x.de", "Rom"]]);
+    let ended = bench.watched(StopWhileApplying::default()).await;
+    assert_eq!(ended.report.reason, Reason::Stopped, "{}", ended.report.message);
+    assert_eq!(bench.rows("select id from users").await, [[Some("9".to_owned())]]);
+    assert!(bench.inbox("users.csv").exists());
+    assert_eq!(bench.run(Mode::Import).await.report.reason, Reason::Completed);
+    assert_eq!(bench.rows("select id from users").await, [[Some("1".to_owned())]]);
+}
+
+async fn an_attempt_that_was_taken_over_leaves_nothing(database: Database) {
+    let bench = bench(database, spec("Upsert", json!({"moveTo": "bak"}))).await;
+    upload(&bench, &[["1", "a@x.de", "Rom"]]);
+    let other = bench.clone();
+    let watch = WhenApplying::new(move |_| {
+        let (other, handle) = (other.clone(), tokio::runtime::Handle::current());
+        // Another process begins the same run, and is done with it before this one gets on.
+        let theirs = tokio::task::block_in_place(|| handle.block_on(other.attempt("hr-1", Silent)));
+        assert_eq!(theirs.unwrap().report.reason, Reason::Completed);
+    });
+    let taken = bench.attempt("hr-1", watch).await.unwrap_err();
+    assert!(taken.0.contains("has taken over"), "{taken}");
+    let report = fs::read_to_string(bench.path().join("reports/default/hr/hr-1/report.json")).unwrap();
+    assert!(report.contains("\"reason\":\"Completed\"") || report.contains("\"reason\": \"Completed\""), "{report}");
+    let again = bench.attempt("hr-1", Silent).await.unwrap();
+    assert_eq!(again.report.reason, Reason::AlreadyApplied);
+    assert_eq!(again.report.counts.added, 1);
 }

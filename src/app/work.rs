@@ -6,6 +6,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
 
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+
 use super::tidy;
 use crate::{
     api::{Basis, Mode, UserSync, UserSyncRun, UserSyncRunStatus},
@@ -34,16 +37,21 @@ const LOCK: Duration = Duration::from_secs(15);
 /// How often it looks whether that has happened.
 const LOCK_AGAIN: Duration = Duration::from_millis(100);
 
+/// What is said of a run that panicked.
+const DEFECT: &str = "a defect of UserSync broke the run off: nothing of it was written, unless the ledger says so. The log \
+                      has the details; please report it";
+
 /// Which folders and SQLite files a sync may name.
 pub type BoundsOf = dyn Fn(&Key) -> Bounds + Send + Sync;
 
 /// Carries out, as tasks of this process, what a host's syncs ask for.
+#[derive(Clone)]
 pub struct Worker {
     host: Arc<dyn Host>,
     instance: String,
     data: PathBuf,
     reports: Folder,
-    bounds: Box<BoundsOf>,
+    bounds: Arc<BoundsOf>,
 }
 
 impl Worker {
@@ -56,7 +64,7 @@ impl Worker {
         reports: PathBuf,
         bounds: impl Fn(&Key) -> Bounds + Send + Sync + 'static,
     ) -> Self {
-        Self { host, instance, data, reports: Folder::new(reports), bounds: Box::new(bounds) }
+        Self { host, instance, data, reports: Folder::new(reports), bounds: Arc::new(bounds) }
     }
 
     /// The job of a sync with the references as they are now, and what these are. The inner error is what is wrong with them.
@@ -88,6 +96,18 @@ impl Worker {
         }
     }
 
+    /// An attempt as a task of its own: it computes for long stretches, and whoever waits for it has other things to do
+    /// meanwhile. Dropped, it ends at its next step.
+    async fn spawned(&self, job: Job, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, Stopped> {
+        let this = self.clone();
+        let attempt = async move { this.attempt(&job, watch).await };
+        match AbortOnDropHandle::new(tokio::spawn(attempt.in_current_span())).await {
+            Ok(done) => done,
+            Err(error) if error.is_panic() => Err(Stopped::Broken),
+            Err(_) => Err(Stopped::Ending),
+        }
+    }
+
     async fn attempt(&self, job: &Job, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, Stopped> {
         let spool = self.spool(&job.sync.sync).await?;
         let folder = spool.folder(&job.run)?;
@@ -113,6 +133,10 @@ impl Worker {
 enum Stopped {
     /// This machine failed.
     Local(StateError),
+    /// A defect broke it off.
+    Broken,
+    /// This process ends.
+    Ending,
     /// Another process carries the run on.
     TakenOver(String),
 }
@@ -161,12 +185,12 @@ impl Work for Worker {
                     after: None,
                     tried: order.tried.clone(),
                 };
-                match self.attempt(&job, watch).await {
+                match self.spawned(job, watch).await {
                     Ok(status) => status,
                     Err(Stopped::TakenOver(why)) => return Err(HostError::Conflict(why)),
-                    Err(Stopped::Local(error)) => {
-                        failed(Failure { reason: Reason::LocalFailed, message: error.to_string() }, begun)
-                    }
+                    Err(Stopped::Ending) => return Err(HostError::Conflict("this process ends".to_owned())),
+                    Err(Stopped::Local(error)) => failed(local(error.to_string()), begun),
+                    Err(Stopped::Broken) => failed(local(DEFECT.to_owned()), begun),
                 }
             }
         };
@@ -196,6 +220,10 @@ fn key(metadata: &ObjectMeta) -> Key {
 fn missing(problems: Vec<JobProblem>) -> Failure {
     let lines: Vec<String> = problems.iter().map(JobProblem::to_string).collect();
     Failure { reason: Reason::ReferenceMissing, message: lines.join("\n") }
+}
+
+fn local(message: String) -> Failure {
+    Failure { reason: Reason::LocalFailed, message }
 }
 
 /// The status of a run that could not begin.

@@ -11,7 +11,9 @@ use crate::{model::job::SourceJob, ports::Source};
 /// The source that a job names. Nothing is connected or opened yet.
 pub fn open(job: &SourceJob) -> Arc<dyn Source> {
     match job {
-        SourceJob::Directory { path, beneath } => Arc::new(directory::Directory::new(path.clone(), beneath.clone())),
+        SourceJob::Directory { path, beneath } => {
+            Arc::new(directory::Directory::new(path.clone()).beneath(beneath.clone()))
+        }
         SourceJob::Sftp(job) => Arc::new(sftp::Sftp::new(job.as_ref().clone())),
     }
 }

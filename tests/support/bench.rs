@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Row, postgres::PgPool, sqlite::SqlitePool};
 use usersync::{
     api::{Mode, UserSync},
     control::job::{Secrets, sync_job},
-    engine::{Ended, run},
+    engine::{Ended, TakenOver, attempt, run},
     model::{
         job::{Approval, Job, SyncJob},
         progress::Progress,
@@ -111,12 +111,7 @@ impl Bench {
         let spool = spools.join(name);
         std::fs::create_dir_all(&spool).unwrap();
         let job = Job { sync: self.sync.clone(), run: name.to_owned(), mode, approval, after: None, tried: None };
-        let ports = Ports {
-            source: source::open(&job.sync.source),
-            store: store::open(&job.sync, &self.folder.path().join("users.db"), mode).await,
-            reports: Arc::new(Folder::new(self.folder.path().join("reports"))),
-            watch,
-        };
+        let ports = self.ports(mode, watch).await;
         let ended = run(&job, &ports, &spool).await;
         if let Ok(open) = ports.store.unfinished(&job.sync.sync).await {
             for entry in std::fs::read_dir(&spools).unwrap() {
@@ -127,6 +122,26 @@ impl Bench {
             }
         }
         ended
+    }
+
+    /// An import that another process may have begun as well.
+    pub async fn attempt(&self, name: &str, watch: impl Watch + 'static) -> Result<Ended, TakenOver> {
+        let spool = self.folder.path().join("spool").join(name);
+        std::fs::create_dir_all(&spool).unwrap();
+        let (run, mode) = (name.to_owned(), Mode::Import);
+        let job = Job { sync: self.sync.clone(), run, mode, approval: None, after: None, tried: None };
+        let ports = self.ports(mode, Arc::new(watch)).await;
+        attempt(&job, &ports, &spool).await
+    }
+
+    /// What a run touches the world through.
+    pub async fn ports(&self, mode: Mode, watch: Arc<dyn Watch>) -> Ports {
+        Ports {
+            source: source::open(&self.sync.source),
+            store: store::open(&self.sync, &self.folder.path().join("users.db"), mode).await,
+            reports: Arc::new(Folder::new(self.folder.path().join("reports"))),
+            watch,
+        }
     }
 
     /// Runs a statement.

@@ -36,10 +36,15 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The folder at this absolute path; with `beneath`, only as long as it lies below that one. Nothing is opened yet,
-    /// the folder may come later.
-    pub fn new(path: PathBuf, beneath: Option<PathBuf>) -> Self {
-        Self { path, beneath }
+    /// The folder at this absolute path. Nothing is opened yet, the folder may come later.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, beneath: None }
+    }
+
+    /// The same, but only as long as it lies below this folder.
+    pub fn beneath(mut self, folder: Option<PathBuf>) -> Self {
+        self.beneath = folder;
+        self
     }
 
     /// Opens the folder itself, each time anew. Links on the way to it are followed, but not out of `beneath`.

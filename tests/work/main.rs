@@ -1,0 +1,8 @@
+//! What a host's syncs ask for, done with real folders and a real database: probe, look, run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bounds;
+mod look;
+mod probe;
+mod run;
+mod world;

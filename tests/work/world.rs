@@ -1,0 +1,242 @@
+//! A host in memory, a folder to upload to, an SQLite database to write to, and a worker for them.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Row, sqlite::SqlitePool};
+use usersync::{
+    api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncSpec, UserSyncStatus},
+    app::Worker,
+    control::cause::{ended, run_of},
+    model::{
+        event::Event,
+        job::Bounds,
+        progress::Progress,
+        secret::{References, Secret},
+        sync::{Cause, Key, Tried},
+        view::{Order, View},
+    },
+    ports::{Host, HostError, Watch, Work},
+};
+
+/// Has the Secrets of one namespace, and nothing else.
+#[derive(Default)]
+pub struct Memory(pub Mutex<BTreeMap<String, BTreeMap<String, String>>>);
+
+#[async_trait]
+impl Host for Memory {
+    async fn cached(&self, _: &Key) -> Result<Option<View>, HostError> {
+        Ok(None)
+    }
+
+    async fn live(&self, _: &Key) -> Result<Option<View>, HostError> {
+        Ok(None)
+    }
+
+    async fn write_status(&self, _: &ObjectMeta, _: &UserSyncStatus) -> Result<(), HostError> {
+        panic!("work writes no status")
+    }
+
+    async fn create_run(&self, _: &UserSyncRun) -> Result<(), HostError> {
+        panic!("work makes no run")
+    }
+
+    async fn write_run(&self, _: &ObjectMeta, _: &UserSyncRunStatus) -> Result<Option<String>, HostError> {
+        panic!("work writes no run")
+    }
+
+    async fn delete_run(&self, _: &ObjectMeta) -> Result<(), HostError> {
+        panic!("work deletes no run")
+    }
+
+    async fn references(&self, namespace: &str, _: &UserSyncSpec) -> Result<References, HostError> {
+        if namespace != "people" {
+            return Err(HostError::Unreachable(format!("asked for namespace {namespace}")));
+        }
+        let mut references = References::default();
+        for (name, keys) in &*self.0.lock().unwrap() {
+            let keys = keys.iter().map(|(key, value)| (key.clone(), Secret::new(value.clone()))).collect();
+            references.secrets.insert(name.clone(), keys);
+        }
+        Ok(references)
+    }
+
+    async fn tell(&self, _: &ObjectMeta, _: &Event) {}
+}
+
+/// Everything that a sync needs.
+pub struct World {
+    folder: tempfile::TempDir,
+    pub host: Arc<Memory>,
+    pub worker: Worker,
+    pool: SqlitePool,
+    runs: Mutex<u32>,
+}
+
+impl World {
+    /// With the table `users`, the folder `inbox` and the Secret `users-db`, all of them in the folder of namespace `people`.
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir_all(root.join("people/inbox")).unwrap();
+        let url = format!("sqlite://{}?mode=rwc", root.join("people/users.db").display());
+        let pool = SqlitePool::connect(&url).await.unwrap();
+        let host = Arc::new(Memory::default());
+        let (data, reports) = (folder.path().join("data"), folder.path().join("reports"));
+        let below = Bounds::Below(root);
+        let worker = Worker::new(host.clone(), "usersync".to_owned(), data, reports, move |_| below.clone());
+        let world = Self { folder, host, worker, pool, runs: Mutex::new(0) };
+        world.secret("users-db", "url", "sqlite:users.db");
+        world.execute("create table users (id text not null primary key, email text, city text)").await;
+        world
+    }
+
+    /// A path in the world's folder.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// A path in the namespace's folder.
+    pub fn people(&self, path: &str) -> PathBuf {
+        self.path("root/people").join(path)
+    }
+
+    /// Writes a Secret's key.
+    pub fn secret(&self, name: &str, key: &str, value: &str) {
+        self.host.0.lock().unwrap().entry(name.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
+    }
+
+    /// A sync with `patch` merged into its spec.
+    pub fn sync(&self, patch: Value) -> UserSync {
+        let mut spec = json!({
+            "source": {"directory": {"path": "inbox"}, "files": "users*.csv", "stableFor": "0s"},
+            "mapping": {"userId": {"column": "id"}, "properties": [{"property": "email"}, {"property": "city"}]},
+            "target": {"url": {"secretKeyRef": {"name": "users-db", "key": "url"}}},
+        });
+        merge(&mut spec, patch);
+        let object = json!({
+            "apiVersion": "usersync.dev/v1alpha1", "kind": "UserSync", "spec": spec,
+            "metadata": {"name": "hr", "namespace": "people", "uid": "0-1", "generation": 1},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    /// Uploads a file that was written that many seconds ago.
+    pub fn upload(&self, name: &str, content: &str, age: u64) {
+        let path = self.people("inbox").join(name);
+        fs::write(&path, content).unwrap();
+        let written = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+        fs::File::options().write(true).open(path).unwrap().set_modified(written).unwrap();
+    }
+
+    /// A run that somebody asked for.
+    pub fn asked(&self, sync: &UserSync) -> Order {
+        self.order(sync, |token| Cause::UpdateNow(token.to_string()), None)
+    }
+
+    /// A run of the schedule.
+    pub fn scheduled(&self, sync: &UserSync, tried: &[Tried]) -> Order {
+        let slot = |slot: u32| Cause::Slot(jiff::Timestamp::from_second(slot.into()).unwrap());
+        self.order(sync, slot, Some(tried.to_vec()))
+    }
+
+    fn order(&self, sync: &UserSync, cause: impl Fn(u32) -> Cause, tried: Option<Vec<Tried>>) -> Order {
+        let mut runs = self.runs.lock().unwrap();
+        *runs += 1;
+        Order { run: run_of(sync, &cause(*runs), &[]), approval: None, tried, until: None }
+    }
+
+    /// Carries a run out.
+    pub async fn run(&self, order: &Order) -> Outcome {
+        Outcome(self.worker.run(order, Arc::new(Silent)).await.unwrap())
+    }
+
+    /// Runs a statement.
+    pub async fn execute(&self, sql: &str) {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.unwrap();
+    }
+
+    /// The users: `id email city`.
+    pub async fn users(&self) -> Vec<String> {
+        let rows =
+            sqlx::query("select id || ' ' || coalesce(email, '') || ' ' || coalesce(city, '') from users order by id");
+        rows.fetch_all(&self.pool).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+}
+
+/// The status of a run that ended.
+pub struct Outcome(pub UserSyncRunStatus);
+
+impl Outcome {
+    pub fn reason(&self) -> String {
+        self.0.conditions[0].reason.clone()
+    }
+
+    pub fn message(&self) -> &str {
+        &self.0.conditions[0].message
+    }
+
+    pub fn file(&self) -> Option<&str> {
+        self.0.file.as_ref().map(|file| file.name.as_str())
+    }
+
+    /// The run with this status.
+    pub fn of(&self, order: &Order) -> UserSyncRun {
+        let run = UserSyncRun { status: Some(self.0.clone()), ..order.run.clone() };
+        assert!(ended(&run).is_some());
+        run
+    }
+
+    pub fn started(&self) -> Time {
+        self.0.start_time.clone().unwrap()
+    }
+}
+
+/// JSON Merge Patch (RFC 7386).
+fn merge(value: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *value = patch;
+        return;
+    };
+    if !value.is_object() {
+        *value = json!({});
+    }
+    for (key, patch) in patch {
+        if patch.is_null() {
+            value.as_object_mut().unwrap().remove(&key);
+        } else {
+            merge(&mut value[&key], patch);
+        }
+    }
+}
+
+/// Every file below a folder, by its path there.
+pub fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            match path.is_dir() && !path.is_symlink() {
+                true => folders.push(path),
+                false => found.push(path.strip_prefix(folder).unwrap().to_string_lossy().into_owned()),
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Watches, and does nothing.
+pub struct Silent;
+
+impl Watch for Silent {
+    fn at(&self, _: Progress) {}
+}
