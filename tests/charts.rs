@@ -13,7 +13,7 @@ mod plain;
 mod rights;
 mod support;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use helm::{chart, documents, helm, of_kind, rendered};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -28,7 +28,7 @@ const COMBINATIONS: &[&[&str]] = &[
     &["replicas=2", "storage.accessMode=ReadWriteMany", "storage.storageClassName=shared"],
     &["replicas=3", "storage.existingClaim=reports", "podDisruptionBudget.enabled=false"],
     &["namespaces={people,school}", "directories.existingClaim=inboxes", "rbac.userRoles=false"],
-    &["storage.ephemeral=true", "operator.maxConcurrentRuns=3", "operator.reportTTL=90d", "operator.instance=east"],
+    &["storage.ephemeral=true", "operator.maxConcurrentRuns=3", "operator.instance=east"],
     &[
         "fullnameOverride=sync",
         "serviceAccount.name=syncer",
@@ -156,6 +156,18 @@ fn values_reach_the_operator() {
         "--max-concurrent-runs=7",
     ] {
         assert!(set.iter().any(|argument| argument == expected), "{expected} is not in {set:?}");
+    }
+}
+
+/// Whatever the values: the program knows each argument.
+#[test]
+fn the_operator_takes_what_the_chart_gives() {
+    for values in COMBINATIONS {
+        let args = &of_kind(&rendered(values), "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]["args"];
+        let args: Vec<String> = serde_json::from_value(args.clone()).unwrap();
+        // With --help nothing runs; an argument before it that is not known is an error all the same.
+        let said = Command::new(env!("CARGO_BIN_EXE_usersync")).args(&args).arg("--help").output().unwrap();
+        assert!(said.status.success(), "{args:?}: {}", String::from_utf8_lossy(&said.stderr));
     }
 }
 
