@@ -12,6 +12,8 @@ mod plain;
 #[path = "charts/rights.rs"]
 mod rights;
 mod support;
+#[path = "charts/works.rs"]
+mod works;
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
