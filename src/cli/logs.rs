@@ -3,6 +3,8 @@
 use clap::ValueEnum;
 use tracing_subscriber::{EnvFilter, fmt};
 
+use super::style;
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum Format {
@@ -17,8 +19,9 @@ pub enum Format {
 pub fn start(format: Format, level: &str) {
     let wanted = std::env::var("USERSYNC_LOG").ok().filter(|wanted| !wanted.trim().is_empty());
     let lines = fmt().with_env_filter(filter(wanted.as_deref().unwrap_or(level), level)).with_writer(std::io::stderr);
+    let colour = style::colour_on(&std::io::stderr());
     match format {
-        Format::Text => lines.with_target(false).init(),
+        Format::Text => lines.with_ansi(colour).with_target(false).init(),
         Format::Json => lines.json().flatten_event(true).init(),
     }
 }

@@ -120,7 +120,7 @@ fn print(ended: &Ended, args: &RunArgs) -> anyhow::Result<()> {
         Output::Json => output::line(&serde_json::to_string(&ended.report)?)?,
         Output::Text => {
             let lines = summary(&ended.report, &ended.sample, &typed(args));
-            output::text(&style::styled(&lines, style::colour_on_stdout()))?;
+            output::text(&style::styled(&lines, style::colour_on(&std::io::stdout())))?;
         }
     }
     Ok(())

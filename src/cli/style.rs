@@ -7,10 +7,10 @@ use crate::{
     sync::render::summary::{Line, Tone, plain},
 };
 
-/// Whether standard output gets colour: only a terminal, and not if `NO_COLOR` is set to something
-/// (<https://no-color.org>) or `TERM` is `dumb`.
-pub fn colour_on_stdout() -> bool {
-    colour(std::io::stdout().is_terminal(), |name| std::env::var_os(name))
+/// Whether an output gets colour: only a terminal, and not if `NO_COLOR` is set to something (<https://no-color.org>) or
+/// `TERM` is `dumb`.
+pub fn colour_on(output: &impl IsTerminal) -> bool {
+    colour(output.is_terminal(), |name| std::env::var_os(name))
 }
 
 fn colour(terminal: bool, env: impl Fn(&str) -> Option<OsString>) -> bool {

@@ -45,7 +45,7 @@ fn of_sync(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp) -> Use
     if let Some(run) = run_that_ended(&view.runs, &status).cloned() {
         standing.learn(&run, generation);
         fold::fold(&mut status, &run);
-    } else if view.live && status.last_run.is_none() {
+    } else if view.live {
         fold::recover(&mut status, &view.runs);
     }
     standing.probed(memory, generation);

@@ -1,9 +1,9 @@
 //! What is told as it happens: it follows from how a status changed.
 
 use crate::{
-    api::{Mode, UserSyncStatus, usersync::status::RunSummary},
+    api::{Counts, Mode, UserSyncStatus, usersync::status::RunSummary},
     model::{
-        condition::{REQUEST_REFUSED, SOURCE_READY},
+        condition::{REQUEST_REFUSED, SOURCE_READY, SYNCED},
         event::{Event, EventKind},
         reason::{Reason, Verdict},
     },
@@ -21,13 +21,13 @@ pub fn events(before: &UserSyncStatus, after: &UserSyncStatus) -> Vec<Event> {
         (_, Some(("False", why))) => tell(EventKind::SourceFailed, why.to_owned()),
         _ => {}
     }
-    if let Some(run) =
-        after.last_run.as_ref().filter(|run| before.last_run.as_ref().map(|l| &l.name) != Some(&run.name))
-    {
-        tell(kind(run), outcome(run));
+    let ended =
+        after.last_run.as_ref().filter(|run| before.last_run.as_ref().map(|last| &last.name) != Some(&run.name));
+    if let Some(run) = ended {
+        tell(kind(run), outcome(run, said(after, SYNCED).map(|(_, why)| why)));
     }
     if let Some(run) = after.active_run.as_ref().filter(|run| before.active_run.as_ref() != Some(run)) {
-        tell(EventKind::RunStarted, format!("run {run} starts"));
+        tell(EventKind::RunStarted, format!("{} starts: run {run}", asked(before, after)));
     }
     if let (None, Some((_, why))) = (said(before, REQUEST_REFUSED), said(after, REQUEST_REFUSED)) {
         tell(EventKind::RequestRefused, why.to_owned());
@@ -48,15 +48,124 @@ fn kind(run: &RunSummary) -> EventKind {
     }
 }
 
-fn outcome(run: &RunSummary) -> String {
+/// What has started the run that was claimed: what the status notes with the claim.
+fn asked(before: &UserSyncStatus, after: &UserSyncStatus) -> &'static str {
+    if before.last_schedule_time != after.last_schedule_time {
+        "a scheduled import"
+    } else if before.last_handled_update_now != after.last_handled_update_now {
+        "an import that update-now asks for"
+    } else if before.last_handled_simulate_now != after.last_handled_simulate_now {
+        "a simulation that simulate-now asks for"
+    } else {
+        "an approved import"
+    }
+}
+
+/// `why` is what the last import says of itself.
+fn outcome(run: &RunSummary, why: Option<&str>) -> String {
     let mode = match run.mode {
         Mode::Import => "import",
         Mode::Simulation => "simulation",
     };
     let file = run.file.as_ref().map(|file| format!(" of {}", file.name)).unwrap_or_default();
-    let counts = &run.counts;
-    format!(
-        "{mode}{file}: {}: {} added, {} updated, {} removed, {} rejected ({})",
-        run.reason, counts.added, counts.updated, counts.removed, counts.rejected, run.name
-    )
+    let why = why.filter(|_| run.mode == Mode::Import);
+    let Counts { added, updated, removed, rejected, .. } = run.counts;
+    let words = match (Reason::named(&run.reason), why) {
+        (Some(Reason::NoFile), _) => "there was no file".to_owned(),
+        (Some(Reason::Held), Some(why)) => format!("held, nothing was written: {why}"),
+        (Some(Reason::Held), None) => "would be held".to_owned(),
+        (Some(reason), Some(why)) if reason.verdict() == Verdict::Failed => format!("failed ({reason}): {why}"),
+        (Some(reason), None) if reason.verdict() == Verdict::Failed => format!("failed ({reason})"),
+        _ if run.mode == Mode::Simulation => {
+            format!("would add {added}, update {updated}, remove {removed}, reject {rejected}")
+        }
+        _ => format!("{added} added, {updated} updated, {removed} removed, {rejected} rejected"),
+    };
+    format!("{mode}{file}: {words}; run {}", run.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::FileReport;
+
+    fn ended(mode: Mode, reason: &str) -> Option<RunSummary> {
+        Some(RunSummary {
+            name: "hr-1".into(),
+            mode,
+            reason: reason.into(),
+            start_time: None,
+            completion_time: None,
+            file: Some(FileReport { name: "a.csv".into(), size: 1, sha256: None, rows: None }),
+            counts: Counts { added: 2, removed: 1, ..Counts::default() },
+            reports: Default::default(),
+        })
+    }
+
+    fn status(conditions: &[(&str, &str, &str)], run: Option<RunSummary>) -> UserSyncStatus {
+        let conditions = conditions.iter().map(|(kind, status, message)| {
+            serde_json::from_value(serde_json::json!({
+                "type": kind, "status": status, "reason": "R", "message": message,
+                "lastTransitionTime": "2026-11-22T00:00:00Z",
+            }))
+        });
+        let conditions = conditions.collect::<Result<_, _>>().unwrap();
+        UserSyncStatus { conditions, last_run: run, ..UserSyncStatus::default() }
+    }
+
+    #[test]
+    fn what_changed_is_told_once() {
+        let down = [("SourceReady", "False", "no answer")];
+        let up = [("SourceReady", "True", "")];
+        let held = [("SourceReady", "True", ""), ("Synced", "False", "would remove 9")];
+        let cases: &[(UserSyncStatus, UserSyncStatus, &[(EventKind, &str)])] = &[
+            (status(&[], None), status(&up, None), &[]),
+            (status(&up, None), status(&down, None), &[(EventKind::SourceFailed, "no answer")]),
+            (status(&[], None), status(&down, None), &[(EventKind::SourceFailed, "no answer")]),
+            (status(&down, None), status(&down, None), &[]),
+            (status(&down, None), status(&up, None), &[(EventKind::SourceRecovered, "the source can be used again")]),
+            (
+                status(&up, None),
+                status(&up, ended(Mode::Import, "Completed")),
+                &[(EventKind::RunCompleted, "import of a.csv: 2 added, 0 updated, 1 removed, 0 rejected; run hr-1")],
+            ),
+            (
+                status(&up, None),
+                status(&up, ended(Mode::Simulation, "Completed")),
+                &[(
+                    EventKind::RunCompleted,
+                    "simulation of a.csv: would add 2, update 0, remove 1, reject 0; run hr-1",
+                )],
+            ),
+            (status(&up, ended(Mode::Import, "Completed")), status(&up, ended(Mode::Import, "Completed")), &[]),
+            (
+                status(&up, None),
+                status(&held, ended(Mode::Import, "Held")),
+                &[(EventKind::RunHeld, "import of a.csv: held, nothing was written: would remove 9; run hr-1")],
+            ),
+            (
+                status(&up, None),
+                status(&held, ended(Mode::Simulation, "TargetFailed")),
+                &[(EventKind::RunFailed, "simulation of a.csv: failed (TargetFailed); run hr-1")],
+            ),
+        ];
+        for (before, after, wanted) in cases {
+            let told: Vec<_> = events(before, after).into_iter().map(|event| (event.kind, event.message)).collect();
+            let wanted: Vec<_> = wanted.iter().map(|(kind, message)| (*kind, (*message).to_owned())).collect();
+            assert_eq!(told, wanted);
+        }
+    }
+
+    #[test]
+    fn a_start_says_what_asked_for_it() {
+        let before = status(&[], None);
+        let claimed = UserSyncStatus {
+            active_run: Some("hr-2".into()),
+            last_handled_update_now: Some("a".into()),
+            ..before.clone()
+        };
+        let told = events(&before, &claimed);
+        assert_eq!(told[0].message, "an import that update-now asks for starts: run hr-2");
+        assert_eq!(events(&claimed, &claimed), []);
+    }
 }

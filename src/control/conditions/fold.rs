@@ -30,14 +30,27 @@ pub(super) fn fold(status: &mut UserSyncStatus, run: &UserSyncRun) {
     synced(status, run);
 }
 
-/// What the runs say, for a status that says nothing of any: somebody emptied it.
+/// What the runs say, where the status says nothing of any: somebody emptied it.
 pub(super) fn recover(status: &mut UserSyncStatus, runs: &[UserSyncRun]) {
-    let mut all: Vec<&UserSyncRun> =
-        runs.iter().filter(|run| ended(run).is_some_and(|(_, reason, _)| reason != Reason::Refused.as_str())).collect();
+    let synced = status.conditions.iter().any(|said| said.type_ == SYNCED);
+    if status.last_run.is_some() && synced {
+        return;
+    }
+    let ours = |run: &&UserSyncRun| ended(run).is_some_and(|(_, reason, _)| reason != Reason::Refused.as_str());
+    let mut all: Vec<&UserSyncRun> = runs.iter().filter(ours).collect();
     all.sort_by_key(|run| (ended_at(run), run.metadata.name.clone()));
-    let claim = (status.active_run.clone(), status.active_run_digest.clone());
-    all.into_iter().for_each(|run| fold(status, run));
-    (status.active_run, status.active_run_digest) = claim;
+    let mut said = UserSyncStatus::default();
+    all.into_iter().for_each(|run| fold(&mut said, run));
+    if status.last_run.is_none() {
+        (status.last_run, status.recent_runs) = (said.last_run, said.recent_runs);
+        status.last_completed_update_now = status.last_completed_update_now.take().or(said.last_completed_update_now);
+        let simulated = said.last_completed_simulate_now;
+        status.last_completed_simulate_now = status.last_completed_simulate_now.take().or(simulated);
+    }
+    if !synced {
+        status.conditions.extend(said.conditions);
+        status.last_successful_time = status.last_successful_time.take().or(said.last_successful_time);
+    }
 }
 
 fn summary(run: &UserSyncRun) -> Option<RunSummary> {

@@ -110,6 +110,10 @@ fn each_token_starts_one_run_whatever_happens() {
     world.rest();
     assert_eq!(world.runs().len(), 3);
     assert_eq!(world.status().last_run.as_ref().map(|run| run.mode), Some(crate::api::Mode::Import));
+    let verdict = world.said("Synced");
+    world.sync.status.as_mut().unwrap().conditions.clear();
+    world.rest();
+    assert_eq!(world.said("Synced"), verdict, "of a status without conditions too");
 }
 
 #[test]
