@@ -54,7 +54,7 @@ impl Operator {
         let watching = host.clone();
         let ready: Ready = Arc::new(move || watching.ready());
         let listener = listen(self.metrics).await?;
-        info!(version = env!("CARGO_PKG_VERSION"), metrics = %self.metrics, "started");
+        info!(version = env!("CARGO_PKG_VERSION"), metrics = %listener.local_addr()?, "started");
 
         // A standby sees all there is, so that it can begin at once; both go on until the process ends.
         tokio::spawn(serve(listener, metrics.clone(), ready, CancellationToken::new()));

@@ -70,11 +70,14 @@ pub fn operator(args: OperatorArgs) -> anyhow::Result<Exit> {
     let directory_root = args.directory_root.map(|root| {
         root.canonicalize().with_context(|| format!("--directory-root {}: no folder that can be used", root.display()))
     });
+    // Reports are named in a status, which is read elsewhere.
+    let data = std::path::absolute(&args.data)?;
+    let reports = std::path::absolute(args.reports.unwrap_or_else(|| data.join("reports")))?;
     let operator = Operator {
         namespaces: args.namespaces,
         options: Options { max_concurrent_runs: usize::from(args.max_concurrent_runs), grace: args.grace.get() },
-        reports: args.reports.unwrap_or_else(|| args.data.join("reports")),
-        data: args.data,
+        data,
+        reports,
         directory_root: directory_root.transpose()?,
         instance: args.instance,
         metrics: args.metrics,

@@ -1,0 +1,14 @@
+//! The operator as a process, with a real API server: what a platform team does, and what goes wrong around it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "operator/replicas.rs"]
+mod replicas;
+#[path = "operator/requests.rs"]
+mod requests;
+#[path = "operator/rights.rs"]
+mod rights;
+mod support;
+#[path = "operator/trouble.rs"]
+mod trouble;
+#[path = "operator/world.rs"]
+mod world;
