@@ -4,22 +4,33 @@
 
 use super::reason::reasons;
 
-/// The spec is valid; references, source and target are usable.
-pub const READY: &str = "Ready";
-/// The verdict of the last import.
-pub const SYNCED: &str = "Synced";
-/// The server answered, the login works, the folder exists.
-pub const SOURCE_READY: &str = "SourceReady";
-/// Only while True: UserSync is at it, or tries again.
-pub const RECONCILING: &str = "Reconciling";
-/// Only while True: nothing changes until the spec does.
-pub const STALLED: &str = "Stalled";
-/// Only while True: `spec.suspend`.
-pub const SUSPENDED: &str = "Suspended";
-/// Only while True: an annotation that asks for something can't be obeyed.
-pub const REQUEST_REFUSED: &str = "RequestRefused";
-/// Of a UserSyncRun: Unknown while it works.
-pub const SUCCEEDED: &str = "Succeeded";
+macro_rules! conditions {
+    ($($(#[doc = $doc:literal])+ $name:ident = $kind:literal;)+) => {
+        $($(#[doc = $doc])+ pub const $name: &str = $kind;)+
+
+        /// The conditions and what they say, for the documentation.
+        pub const MEANINGS: &[(&str, &str)] = &[$(($kind, concat!($($doc),+).trim_ascii()),)+];
+    };
+}
+
+conditions! {
+    /// The spec is valid; references, source and target are usable.
+    READY = "Ready";
+    /// The verdict of the last import.
+    SYNCED = "Synced";
+    /// The server answered, the login works, the folder exists.
+    SOURCE_READY = "SourceReady";
+    /// Only while True: UserSync is at it, or tries again.
+    RECONCILING = "Reconciling";
+    /// Only while True: it waits for a person.
+    STALLED = "Stalled";
+    /// Only while True: `spec.suspend`.
+    SUSPENDED = "Suspended";
+    /// Only while True: an annotation that asks for something can't be obeyed.
+    REQUEST_REFUSED = "RequestRefused";
+    /// Of a UserSyncRun: Unknown while it works.
+    SUCCEEDED = "Succeeded";
+}
 
 reasons! {
     /// Why a condition is as it is, where it isn't the [`super::reason::Reason`] of a run.

@@ -6,6 +6,8 @@ use serde_json::Value;
 use usersync::{
     api::crds,
     model::{
+        condition::{ConditionReason, MEANINGS},
+        event::EventKind,
         reason::{Reason, Verdict},
         reject::RejectCode,
     },
@@ -32,6 +34,22 @@ fn reasons() -> String {
             Verdict::Rejects => 4,
         };
         writeln!(text, "| `{reason}` | {code} | {} |", reason.meaning()).unwrap();
+    }
+    text.push_str("\n## Conditions of a UserSync\n\n| condition | says |\n|---|---|\n");
+    for (kind, meaning) in MEANINGS {
+        writeln!(text, "| `{kind}` | {meaning} |").unwrap();
+    }
+    text.push_str(
+        "\nTheir reasons are those of runs above where a run or a look at source and target found out, and else these:\n\n\
+         | reason | meaning |\n|---|---|\n",
+    );
+    for reason in ConditionReason::ALL {
+        writeln!(text, "| `{reason}` | {} |", reason.meaning()).unwrap();
+    }
+    text.push_str("\n## Events of a UserSync\n\n| event | type | meaning |\n|---|---|---|\n");
+    for kind in EventKind::ALL {
+        let warns = if kind.warns() { "Warning" } else { "Normal" };
+        writeln!(text, "| `{kind}` | {warns} | {} |", kind.meaning()).unwrap();
     }
     text.push_str("\n## Why a row was rejected\n\n| code | meaning | the user id can be trusted |\n|---|---|---|\n");
     for code in RejectCode::ALL {
