@@ -49,7 +49,7 @@ impl Operator {
             .with_context(|| format!("{} can't be made; name another folder with --data", self.data.display()))?;
         let client = connect().await?;
         let name = own_name();
-        let host = Arc::new(KubeHost::new(client.clone(), &self.namespaces, &name));
+        let host = Arc::new(KubeHost::new(client.clone(), &self.namespaces, &name).within(self.bounds()));
         let metrics = Arc::new(Metrics::default());
         let watching = host.clone();
         let ready: Ready = Arc::new(move || watching.ready());
@@ -77,8 +77,13 @@ impl Operator {
         Ok(())
     }
 
+    /// Where the folders and SQLite files of syncs may lie.
+    fn bounds(&self) -> Bounds {
+        self.directory_root.clone().map_or(Bounds::Nowhere, Bounds::Below)
+    }
+
     fn worker(&self, host: Arc<KubeHost>) -> Arc<Worker> {
-        let bounds = self.directory_root.clone().map_or(Bounds::Nowhere, Bounds::Below);
+        let bounds = self.bounds();
         let (data, reports) = (self.data.clone(), self.reports.clone());
         Arc::new(Worker::new(host, self.instance.clone(), data, reports, move |_| bounds.clone()))
     }

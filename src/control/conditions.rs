@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use self::{set::Said, standing::Standing};
 use super::{
     cause::{claimed, named, run_digest, run_of},
-    job::problems,
+    job::{out_of_bounds, problems},
     requests::{annotation_problem, approvals},
     schedule::{Due, words},
 };
@@ -86,6 +86,7 @@ pub fn spec_problems(view: &View, sync: &UserSync) -> Vec<String> {
                 .to_owned(),
         );
     }
+    found.extend(view.bounds.iter().flat_map(|bounds| out_of_bounds(sync, bounds)).map(|problem| problem.to_string()));
     found
 }
 

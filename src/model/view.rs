@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{
     file::Stamp,
-    job::Approval,
+    job::{Approval, Bounds},
     sync::{Failure, Fitness, Tried},
 };
 use crate::api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncStatus};
@@ -21,6 +21,8 @@ pub struct View {
     pub live: bool,
     /// The spec must name its database: there is no embedded one here.
     pub target_required: bool,
+    /// Where the folders and SQLite files that the spec names may lie; None: anywhere.
+    pub bounds: Option<Bounds>,
 }
 
 /// A resource that can't be read as a UserSync, or has problems that only this host sees.

@@ -301,6 +301,18 @@ fn a_cluster_wants_a_target() {
 }
 
 #[test]
+fn a_folder_that_the_namespace_may_not_use_is_a_bad_spec() {
+    let mut world = World::new("", "2026-11-22T00:00:00Z");
+    world.sync.spec.source.sftp = None;
+    let path = "/etc".to_owned();
+    world.sync.spec.source.directory = Some(crate::api::usersync::server::Directory { path });
+    world.bounds = Some(crate::model::job::Bounds::Below("/data".into()));
+    world.rest();
+    assert_eq!(world.said("Stalled"), "True InvalidSpec");
+    assert_eq!(world.runs(), [""; 0]);
+}
+
+#[test]
 fn annotations_that_are_no_tokens() {
     for value in ["", &"x".repeat(129), &"x".repeat(200_000)] {
         let mut world = World::new("", "2026-11-22T00:00:00Z");

@@ -44,7 +44,7 @@ use self::{
 };
 use crate::{
     api::{MANAGER, SYNC_UID, UserSync, UserSyncRun, UserSyncRunStatus, UserSyncSpec, UserSyncStatus},
-    model::{event::Event, secret::References, sync::Key, view::View},
+    model::{event::Event, job::Bounds, secret::References, sync::Key, view::View},
     ports::{Host, HostError},
 };
 
@@ -60,6 +60,7 @@ pub struct KubeHost {
     cache: Cache,
     changes: Arc<Changes>,
     health: Health,
+    bounds: Option<Bounds>,
 }
 
 impl KubeHost {
@@ -76,7 +77,14 @@ impl KubeHost {
             health.expect(&title("UserSyncs", scope));
             health.expect(&title("UserSyncRuns", scope));
         }
-        Self { client, name: name.to_owned(), scopes, cache: Cache::default(), changes: Arc::default(), health }
+        let (cache, changes) = (Cache::default(), Arc::default());
+        Self { client, name: name.to_owned(), scopes, cache, changes, health, bounds: None }
+    }
+
+    /// The same, with syncs that may name folders and SQLite files within these bounds only.
+    pub fn within(mut self, bounds: Bounds) -> Self {
+        self.bounds = Some(bounds);
+        self
     }
 
     /// Watches for ever: what [`Host::cached`] says, and [`KubeHost::changes`], comes of it.
@@ -108,6 +116,11 @@ impl KubeHost {
     /// How many syncs, and how many runs that may need something, are known.
     pub fn known(&self) -> (usize, usize) {
         self.cache.len()
+    }
+
+    fn view(&self, sync: cache::ReadSync, runs: Vec<UserSyncRun>, live: bool) -> View {
+        let sync = sync.map(|sync| *sync).map_err(|malformed| *malformed);
+        View { sync, runs, live, target_required: true, bounds: self.bounds.clone() }
     }
 
     fn scoped<K: Readable>(&self, scope: &Scope) -> Api<Seen<K>> {
@@ -180,13 +193,13 @@ impl KubeHost {
 #[async_trait]
 impl Host for KubeHost {
     async fn cached(&self, key: &Key) -> Result<Option<View>, HostError> {
-        Ok(self.cache.sync(key).map(|(sync, runs)| view(sync, runs, false)))
+        Ok(self.cache.sync(key).map(|(sync, runs)| self.view(sync, runs, false)))
     }
 
     async fn live(&self, key: &Key) -> Result<Option<View>, HostError> {
         let Some(seen) = self.get::<UserSync>(&key.namespace, &key.name).await? else { return Ok(None) };
         let runs = self.runs(key, seen.metadata.uid.as_deref()).await?;
-        Ok(Some(view(seen.read, runs, true)))
+        Ok(Some(self.view(seen.read, runs, true)))
     }
 
     async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<(), HostError> {
@@ -225,11 +238,6 @@ impl Host for KubeHost {
     async fn tell(&self, of: &ObjectMeta, event: &Event) {
         events::tell(&self.client, &self.name, of, event).await;
     }
-}
-
-fn view(sync: cache::ReadSync, runs: Vec<UserSyncRun>, live: bool) -> View {
-    let sync = sync.map(|sync| *sync).map_err(|malformed| *malformed);
-    View { sync, runs, live, target_required: true }
 }
 
 /// What a watch is called.

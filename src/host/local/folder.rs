@@ -117,7 +117,7 @@ impl Shared {
         let status = self.state.status(&id(key))?;
         let runs = world.runs.of(&self.state, key)?.into_iter().filter(|run| run.spec.uid == record.uid).collect();
         let sync = object(wanted, &record, status);
-        let view = View { sync, runs, live: true, target_required: false };
+        let view = View { sync, runs, live: true, target_required: false, bounds: None };
         world.views.insert(key.clone(), View { live: false, ..view.clone() });
         Ok(Some(view))
     }

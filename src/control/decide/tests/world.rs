@@ -26,6 +26,7 @@ pub struct World {
     pub memory: Memory,
     pub now: Timestamp,
     pub target_required: bool,
+    pub bounds: Option<crate::model::job::Bounds>,
     /// What a look finds.
     pub folder: Result<Option<Candidate>, Failure>,
     /// What a probe finds.
@@ -58,6 +59,7 @@ impl World {
             memory: Memory::default(),
             now: at(created),
             target_required: false,
+            bounds: None,
             folder: Ok(None),
             source: Ok(()),
             references: "a".into(),
@@ -133,6 +135,7 @@ impl World {
             runs: self.all.clone(),
             live: true,
             target_required: self.target_required,
+            bounds: self.bounds.clone(),
         };
         match decide(&view, &self.memory, self.now) {
             Decision::Wait(None) => "wait".into(),
