@@ -5,6 +5,8 @@
 mod replicas;
 #[path = "operator/requests.rs"]
 mod requests;
+#[path = "operator/rest.rs"]
+mod rest;
 #[path = "operator/rights.rs"]
 mod rights;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::{fs, hash::BuildHasher, time::Duration};
 
+use axum::http::{HeaderValue, header::USER_AGENT};
 use kube::{Client, Config};
 
 use super::watch::WATCH;
@@ -27,6 +28,8 @@ pub async fn connect() -> Result<Client, ConnectError> {
     config.reset_reader_on_write = true;
     // Whoever asked decides whether, and when, to ask again.
     config.default_retry = false;
+    // Who asked, in the API server's audit log.
+    config.headers.push((USER_AGENT, HeaderValue::from_static(concat!("usersync/", env!("CARGO_PKG_VERSION")))));
     Client::try_from(config)
         .map_err(|error| ConnectError(format!("the cluster's configuration can't be used: {error}")))
 }
