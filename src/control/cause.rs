@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -21,13 +21,18 @@ const DIGEST: usize = 10;
 /// The name of the run with this cause: the sync's, as far as there is room, and 80 bits of SHA-256 over the sync's UID and
 /// the cause.
 pub fn run_name(sync: &UserSync, cause: &Cause) -> String {
+    run_name_of(&sync.metadata, cause)
+}
+
+/// As [`run_name`], of the sync with this metadata (name, UID).
+pub fn run_name_of(sync: &ObjectMeta, cause: &Cause) -> String {
     let mut hash = Sha256::new();
     // Each part with its length: no two lists of parts read the same.
     let mut part = |text: &str| {
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text);
     };
-    part(uid(sync));
+    part(sync.uid.as_deref().unwrap_or_default());
     match cause {
         Cause::Slot(slot) => ["Schedule", &slot.to_string()].map(&mut part),
         Cause::UpdateNow(token) => ["UpdateNow", token].map(&mut part),
@@ -38,7 +43,7 @@ pub fn run_name(sync: &UserSync, cause: &Cause) -> String {
         }
     };
     let digest = HEXLOWER.encode(&hash.finalize()[..DIGEST]);
-    let name = sync.metadata.name.as_deref().unwrap_or_default();
+    let name = sync.name.as_deref().unwrap_or_default();
     let prefix: String = name.chars().take(NAME - 1 - digest.len()).collect();
     format!("{}-{digest}", prefix.trim_end_matches(['-', '.']))
 }

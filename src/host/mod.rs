@@ -2,3 +2,4 @@
 
 pub mod kube;
 pub mod local;
+pub mod place;

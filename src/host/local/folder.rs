@@ -167,6 +167,6 @@ fn json(value: &impl serde::Serialize) -> String {
 }
 
 /// The sync's name as the state folder has it.
-fn id(key: &Key) -> SyncId {
+pub(super) fn id(key: &Key) -> SyncId {
     SyncId { instance: String::new(), namespace: key.namespace.clone(), name: key.name.clone() }
 }

@@ -5,6 +5,7 @@ pub mod folder;
 mod kept;
 mod lock;
 pub mod manifests;
+pub mod place;
 mod private;
 mod records;
 mod requests;

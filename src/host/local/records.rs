@@ -80,12 +80,17 @@ impl State {
         for namespace in self.folders("objects")? {
             for name in names(&self.root().join("objects").join(&namespace), ".yaml")? {
                 let key = Key { namespace: namespace.clone(), name };
-                if let Some(record) = read_yaml(&self.of("objects", &key)?)? {
+                if let Some(record) = self.record(&key)? {
                     records.push((key, record));
                 }
             }
         }
         Ok(records)
+    }
+
+    /// What a manifest doesn't say; None: nobody has seen the sync.
+    pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, StateError> {
+        read_yaml(&self.of("objects", key)?)
     }
 
     /// The folders in `runs`, `objects`, …: namespaces.

@@ -54,6 +54,12 @@ impl RunFiles {
         Ok(runs)
     }
 
+    /// All runs of a namespace, in order of name. A damaged file is an error.
+    pub fn all(&mut self, state: &State, namespace: &str) -> Result<Vec<UserSyncRun>, StateError> {
+        let names = names(&state.root().join("runs").join(namespace), ".yaml")?;
+        names.iter().filter_map(|name| self.one(state, namespace, name).transpose()).collect()
+    }
+
     /// From here on each folder is listed once, until [`Self::finish`].
     pub fn begin(&mut self) {
         self.listed = Some(BTreeMap::new());

@@ -4,7 +4,10 @@
 //! |---|---|
 //! | `users.db` | the embedded database, if there is one |
 //! | `status/NAMESPACE/NAME.yaml` | the status of a sync |
-//! | `runs/NAMESPACE/RUN.yaml` | a run that ended |
+//! | `runs/NAMESPACE/RUN.yaml` | a run that works, or that ended |
+//! | `objects/NAMESPACE/NAME.yaml` | UID, generation and age of a sync, as `usersync local` gives them |
+//! | `requests/NAMESPACE/NAME.yaml` | what people ask of a sync by `usersync update`, `suspend`, … |
+//! | `.lock` | says which `usersync local` works on all of it |
 //! | `reports/NAMESPACE/NAME/RUN/` | its reports |
 //! | `spool/NAMESPACE/NAME/RUN/` | what a run at work keeps; `.lock` beside it says which process works |
 //!
@@ -56,6 +59,11 @@ impl State {
             write(&ignore, b"*\n")?;
         }
         Ok(state)
+    }
+
+    /// The folder as it is, to read from: nothing is made.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
     }
 
     /// The folder itself.

@@ -43,13 +43,24 @@ const PROPERTIES: usize = 8;
 /// The summary of a run that ended. `arguments` are those of the run as they were typed (`-f`, its value, …), for
 /// the command that approves.
 pub fn summary(report: &RunReport, sample: &Sample, arguments: &[String]) -> Vec<Line> {
+    let sha256 = report.file.as_ref().and_then(|file| file.sha256.as_deref());
+    let typed: String = match arguments {
+        [] => " -f …".into(),
+        some => some.iter().map(|argument| format!(" {}", quoted(argument))).collect(),
+    };
+    let approve = sha256.map(|sha256| format!("usersync run{typed} --approve {}", visible(sha256)));
+    summary_approved_by(report, sample, approve.as_deref())
+}
+
+/// As [`summary`], with the whole command that approves.
+pub fn summary_approved_by(report: &RunReport, sample: &Sample, approve: Option<&str>) -> Vec<Line> {
     let mut page = Page::default();
     page.add(Tone::Verdict(report.reason.verdict()), verdict_line(report));
     facts(&mut page, report);
     counts(&mut page, report);
     changes(&mut page, report, sample);
     rejects(&mut page, report, sample);
-    guard(&mut page, report, arguments);
+    guard(&mut page, report, approve);
     if !report.warnings.is_empty() {
         page.block("");
     }
@@ -227,7 +238,7 @@ fn more(page: &mut Page, all: u64, shown: usize, place: Option<&str>) {
 }
 
 /// Why the run is held, and how it is approved.
-fn guard(page: &mut Page, report: &RunReport, arguments: &[String]) {
+fn guard(page: &mut Page, report: &RunReport, approve: Option<&str>) {
     if !report.guard.held {
         return;
     }
@@ -235,18 +246,14 @@ fn guard(page: &mut Page, report: &RunReport, arguments: &[String]) {
     for reason in &report.guard.reasons {
         page.add(Tone::Warning, format!("    {}", paragraph(reason, 6)));
     }
-    if let Some(sha256) = report.file.as_ref().and_then(|file| file.sha256.as_deref()) {
-        let typed: String = match arguments {
-            [] => " -f …".into(),
-            some => some.iter().map(|argument| format!(" {}", quoted(argument))).collect(),
-        };
+    if let Some(approve) = approve {
         page.add(Tone::Plain, "    If that is right, import this very file with:");
-        page.add(Tone::Plain, format!("    usersync run{typed} --approve {}", visible(sha256)));
+        page.add(Tone::Plain, format!("    {approve}"));
     }
 }
 
 /// An argument as a shell takes it.
-fn quoted(argument: &str) -> String {
+pub fn quoted(argument: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:@,%".contains(c);
     if !argument.is_empty() && argument.chars().all(plain) {
         return argument.to_owned();

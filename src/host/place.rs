@@ -1,0 +1,59 @@
+//! Where the day-to-day verbs reach syncs: a cluster, or a folder of manifests with its state beside it.
+
+use async_trait::async_trait;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::api::{UserSyncRun, UserSyncStatus};
+
+/// Where syncs are, for people who ask something of them. All of it is about one namespace.
+#[async_trait]
+pub trait Place: Send + Sync {
+    /// The sync of that name.
+    async fn sync(&self, name: &str) -> Result<Found, PlaceError>;
+
+    /// The runs that are kept, of one sync or of all, in no order.
+    async fn runs(&self, sync: Option<&str>) -> Result<Vec<UserSyncRun>, PlaceError>;
+
+    /// The run of that name; None: there is none, or none any more.
+    async fn run(&self, name: &str) -> Result<Option<UserSyncRun>, PlaceError>;
+
+    /// Sets an annotation on a sync.
+    async fn annotate(&self, sync: &str, annotation: &str, value: &str) -> Result<(), PlaceError>;
+
+    /// Suspends a sync, or resumes it. Says what a person should know of how long that holds, if anything.
+    async fn suspend(&self, sync: &str, suspend: bool) -> Result<Option<String>, PlaceError>;
+
+    /// Approves the held run of this name and UID.
+    async fn approve(&self, run: &ObjectMeta, sha256: &str) -> Result<(), PlaceError>;
+
+    /// What is kept beside a run as `report.json`, where this process can read it.
+    async fn report(&self, run: &UserSyncRun) -> Option<String>;
+
+    /// Why nobody does now what is asked; None: somebody does, or that can't be known.
+    async fn asleep(&self) -> Option<String>;
+
+    /// The arguments by which a command finds this place.
+    fn arguments(&self) -> Vec<String>;
+}
+
+/// A sync, as far as the verbs need it.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Name, namespace, annotations; UID and generation, once somebody has seen it.
+    pub metadata: ObjectMeta,
+    /// How it is.
+    pub status: UserSyncStatus,
+    /// Whether its scheduled runs are suspended.
+    pub suspend: bool,
+}
+
+/// Why a verb could not do what it should. The message is whole; no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    /// There is no sync, no run, no folder of that name.
+    #[error("{0}")]
+    Missing(String),
+    /// It can't be reached, or refuses.
+    #[error("{0}")]
+    Failed(String),
+}
