@@ -13,10 +13,11 @@ mod run;
 mod schedule;
 mod style;
 mod template;
+mod verbs;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Brings people from CSV files into a user database, the GitOps way.
 #[derive(Debug, Parser)]
@@ -55,6 +56,8 @@ enum Command {
     Crds(crds::CrdsArgs),
     /// Print a shell's completion script
     Completions(completions::CompletionsArgs),
+    #[command(flatten)]
+    Verb(verbs::Verb),
 }
 
 impl Command {
@@ -69,7 +72,7 @@ impl Command {
 
 /// Parses the process's arguments and does what they say.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parse();
     logs::start(cli.log_format, cli.command.level());
     let done = match cli.command {
         Command::Operator(args) => operator::operator(args),
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Schedule(args) => schedule::schedule(&args),
         Command::Crds(args) => crds::crds(&args),
         Command::Completions(args) => completions::completions(&args),
+        Command::Verb(verb) => verbs::verb(&verb),
     };
     match done {
         Ok(exit) => exit.into(),
@@ -88,6 +92,29 @@ pub fn main() -> ExitCode {
             Exit::Failed.into()
         }
     }
+}
+
+/// The arguments. Called as kubectl's plugin (`kubectl-usersync`), usage and examples say `kubectl usersync`.
+fn parse() -> Cli {
+    let called = verbs::called();
+    if called == "usersync" {
+        return Cli::parse();
+    }
+    let parsed = Cli::from_arg_matches(&renamed(Cli::command(), called).get_matches());
+    parsed.unwrap_or_else(|error| error.exit())
+}
+
+/// The same command line under another name.
+fn renamed(command: clap::Command, called: &'static str) -> clap::Command {
+    let examples = |command: clap::Command| match command.get_after_help().map(ToString::to_string) {
+        Some(text) => {
+            let text =
+                text.replace("  usersync ", &format!("  {called} ")).replace("| usersync ", &format!("| {called} "));
+            command.after_help(text)
+        }
+        None => command,
+    };
+    command.bin_name(called).mut_subcommands(examples)
 }
 
 /// How the process ends.
@@ -133,13 +160,12 @@ impl From<Exit> for ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+        renamed(Cli::command(), "kubectl usersync").debug_assert();
     }
 
     #[test]

@@ -52,7 +52,8 @@ enum Output {
     Json,
 }
 
-fn sha256(text: &str) -> Result<String, String> {
+/// A whole SHA-256 in hexadecimal, in lower case.
+pub fn sha256(text: &str) -> Result<String, String> {
     let digest = text.trim().to_ascii_lowercase();
     if digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         Ok(digest)

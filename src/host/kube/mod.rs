@@ -8,6 +8,7 @@
 //! | `references` | fetch the Secrets and ConfigMaps that a spec names |
 //! | `events` | tell people |
 //! | `lease` | who of several replicas is at work |
+//! | `verbs` | the day-to-day verbs of a person, by the own kubeconfig |
 //! | `errors` | what goes wrong with the API server, sorted once |
 
 mod cache;
@@ -19,6 +20,7 @@ pub mod lease;
 mod references;
 mod seen;
 mod status;
+pub mod verbs;
 mod watch;
 
 use std::sync::Arc;
