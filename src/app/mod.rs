@@ -1,9 +1,11 @@
 //! The composition root: the one place that names the engine and the adapters.
 
+mod local;
 mod operator;
 mod work;
 
 pub use self::{
+    local::Local,
     operator::Operator,
     work::{BoundsOf, Worker},
 };

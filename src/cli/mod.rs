@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod crds;
 mod input;
+mod local;
 mod logs;
 mod operator;
 mod output;
@@ -11,6 +12,7 @@ mod preview;
 mod progress;
 mod run;
 mod schedule;
+mod signals;
 mod style;
 mod template;
 mod verbs;
@@ -42,6 +44,8 @@ Of several syncs the first of 2, 1, 3, 4, 0.";
 enum Command {
     /// Look after the UserSyncs of a cluster
     Operator(operator::OperatorArgs),
+    /// Look after the UserSyncs in a folder of manifests, without a cluster
+    Local(local::LocalArgs),
     /// Run each sync once: import its file, or simulate that
     Run(run::RunArgs),
     /// Validate manifests offline: every problem with file, line and field
@@ -64,7 +68,7 @@ impl Command {
     /// What is logged unless the user says otherwise: all that is done where nobody looks on, else only what is wrong.
     fn level(&self) -> &'static str {
         match self {
-            Self::Operator(_) => "info",
+            Self::Local(_) | Self::Operator(_) => "info",
             _ => "warn",
         }
     }
@@ -76,6 +80,7 @@ pub fn main() -> ExitCode {
     logs::start(cli.log_format, cli.command.level());
     let done = match cli.command {
         Command::Operator(args) => operator::operator(args),
+        Command::Local(args) => local::local(args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),

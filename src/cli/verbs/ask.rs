@@ -41,7 +41,9 @@ pub async fn run(place: &dyn Place, name: &str, annotation: &str, waiting: &Wait
         _ => ("a simulation", Cause::SimulateNow(token.clone())),
     };
     if waiting.wanted() {
-        asleep.into_iter().for_each(|line| eprintln!("usersync: {name}: {line}"));
+        if let Some(line) = asleep {
+            eprintln!("usersync: {name}: {line}");
+        }
         let asked = Some((annotation.to_owned(), token));
         return wait(place, Awaited { sync: name, cause, asked }, waiting).await;
     }
@@ -49,7 +51,7 @@ pub async fn run(place: &dyn Place, name: &str, annotation: &str, waiting: &Wait
     if let Some(run) = &found.status.active_run {
         output::line(&format!("  it starts when the run at work has ended ({run})"))?;
     }
-    for line in asleep {
+    if let Some(line) = asleep {
         output::line(&format!("  {line}"))?;
     }
     Ok(Exit::Completed)

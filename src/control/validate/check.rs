@@ -35,6 +35,16 @@ pub struct Checked {
 
 /// Checks the documents, each by itself and against each other. Pure, offline: no Secret is needed, no server asked.
 pub fn check(documents: &[Document]) -> Checked {
+    checked(documents, false)
+}
+
+/// As [`check`], for documents of which each valid sync is to run, whatever is wrong with others: a sync with problems of its
+/// own stands in nobody's way.
+pub fn check_each(documents: &[Document]) -> Checked {
+    checked(documents, true)
+}
+
+fn checked(documents: &[Document], each: bool) -> Checked {
     let mut checked = Checked::default();
     let schema = match Schema::new() {
         Ok(schema) => schema,
@@ -49,12 +59,16 @@ pub fn check(documents: &[Document]) -> Checked {
             return checked;
         }
     };
+    let mut standing = Vec::new();
     for document in documents {
+        let before = (checked.syncs.len(), checked.problems.len());
         one(document, &schema, &mut checked);
+        let sound = checked.problems.len() == before.1;
+        standing.extend(checked.syncs.get(before.0).filter(|_| sound || !each).cloned());
     }
     let taken = documents.iter().filter(|document| matches!(document.kind(), "UserSync" | "Secret" | "ConfigMap"));
     checked.problems.extend(across::duplicates(taken));
-    checked.problems.extend(across::same_files(&checked.syncs));
+    checked.problems.extend(across::same_files(&standing));
     // Files stay in the order in which they were given.
     let order = |file: &str| documents.iter().position(|document| document.file == file);
     checked.problems.sort_by_cached_key(|problem| (order(&problem.file), problem.position, problem.field.clone()));

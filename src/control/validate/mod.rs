@@ -13,7 +13,7 @@ mod tree;
 mod wording;
 
 pub use self::{
-    check::{Checked, CheckedSync, check},
+    check::{Checked, CheckedSync, check, check_each},
     config::{ConfigMap, SecretValues},
     document::{Document, documents},
     problem::{Position, Problem},

@@ -15,6 +15,8 @@ use std::{
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
+use tokio::sync::mpsc::UnboundedSender;
+
 pub use self::reload::Reloaded;
 use super::{
     manifests::{ManifestError, Reading},
@@ -63,6 +65,8 @@ struct World {
     /// What was shown last.
     views: BTreeMap<Key, View>,
     runs: RunFiles,
+    /// Who hears what this process wrote itself.
+    echo: Option<UnboundedSender<Key>>,
     /// What was said already.
     said: BTreeSet<String>,
 }
@@ -89,6 +93,11 @@ impl LocalHost {
         Ok(Self(Arc::new(Shared { folder, state, secrets, world: Mutex::new(world), _lock: lock })))
     }
 
+    /// What this process writes itself is told there from here on.
+    pub(super) fn echo_to(&self, keys: UnboundedSender<Key>) {
+        self.0.world().echo = Some(keys);
+    }
+
     /// The folder of manifests.
     pub fn folder(&self) -> &Path {
         &self.0.folder
@@ -97,6 +106,16 @@ impl LocalHost {
     /// The state beside it.
     pub fn state(&self) -> &State {
         &self.0.state
+    }
+}
+
+impl World {
+    /// Tells of what this process wrote itself.
+    fn wrote(&self, key: Key) {
+        if let Some(echo) = &self.echo {
+            // Nobody listens any more: the process is about to end.
+            let _ = echo.send(key);
+        }
     }
 }
 

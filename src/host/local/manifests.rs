@@ -128,6 +128,12 @@ pub type Reading = BTreeMap<PathBuf, Result<Vec<Document>, ManifestError>>;
 
 /// Reads a folder whole. One file that can't be read says nothing of the others; one that is gone meanwhile is left out.
 pub fn read_folder(folder: &Path) -> Result<Reading, ManifestError> {
+    if let Err(missing) = fs::metadata(folder)
+        && missing.kind() == io::ErrorKind::NotFound
+    {
+        let folder = folder.display();
+        return Err(ManifestError(format!("{folder}: there is no such folder: name the folder of the manifests")));
+    }
     let mut reading = Reading::new();
     for file in manifests(folder)? {
         let open = match File::open(&file) {

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     lock,
-    private::{StateError, one_name, read_yaml, remove, unreadable, write_yaml},
+    private::{StateError, make_folder, one_name, read_yaml, remove, unreadable, write_yaml},
     requests::Requests,
     state::State,
 };
@@ -100,6 +100,8 @@ impl State {
 
     /// Keeps what a manifest doesn't say.
     pub(super) fn write_record(&self, key: &Key, record: &Record) -> Result<(), StateError> {
+        // There before anybody asks: a folder is watched before it has files.
+        make_folder(&self.root().join("requests").join(one_name(&key.namespace)?))?;
         write_yaml(&self.of("objects", key)?, record)
     }
 

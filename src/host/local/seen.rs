@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -10,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::private::one_name;
 use crate::{
     api::UserSyncSpec,
-    control::validate::{ConfigMap, Document, Problem, SecretValues, check},
+    control::validate::{ConfigMap, Document, Problem, SecretValues, check_each},
     model::sync::Key,
 };
 
@@ -65,9 +66,9 @@ pub(super) fn digest(spec: &Result<UserSyncSpec, String>) -> String {
     HEXLOWER.encode(&hash.finalize()[..16])
 }
 
-/// Reads the documents of all files.
+/// Reads the documents of all files. Of two syncs that stand in each other's way the later one has the problem.
 pub(super) fn seen(documents: &[Document]) -> Seen {
-    let checked = check(documents);
+    let checked = check_each(documents);
     let mut seen = Seen { secrets: checked.secrets, config_maps: checked.config_maps, ..Seen::default() };
     let mut problems: BTreeMap<Key, Vec<String>> = BTreeMap::new();
     for document in documents.iter().filter(|document| document.value.is_null()) {
@@ -100,6 +101,16 @@ pub(super) fn seen(documents: &[Document]) -> Seen {
         seen.syncs.insert(key, Shown { file: document.file.clone(), metadata, spec, suspend });
     }
     seen
+}
+
+/// The documents with those of syncs that were there before first, in the order in which these came: a new one that takes
+/// another's files is the one that has to give way.
+pub(super) fn in_order(mut documents: Vec<Document>, since: impl Fn(&Key) -> Option<Timestamp>) -> Vec<Document> {
+    documents.sort_by_cached_key(|document| {
+        let since = key(document).and_then(|key| since(&key));
+        (since.is_none(), since)
+    });
+    documents
 }
 
 /// Whether the problem may lie in this document: the last one of the file that begins before it.
@@ -170,6 +181,22 @@ mod tests {
         assert_eq!(found[2..], ["default/c: valid", "default/d: valid"]);
         assert!(seen.loose.is_empty() && seen.faulty.is_empty(), "{seen:?}");
         assert!(seen.syncs.values().nth(1).unwrap().suspend);
+    }
+
+    #[test]
+    fn a_new_sync_gives_way_to_one_that_was_there_and_a_bad_one_to_any() {
+        let clash = |name: &str, more: &str| sync(name, more).replace(&format!("{name}_*.csv"), "same.csv");
+        let read = |a: String, b: String| -> Vec<String> {
+            let all = [documents("a.yaml", &a), documents("b.yaml", &b)].concat();
+            let there = |key: &Key| (key.name == "b").then_some(Timestamp::UNIX_EPOCH);
+            verdicts(&seen(&in_order(all, there)))
+        };
+        let found = read(clash("a", ""), clash("b", ""));
+        assert!(found[0].contains("a.yaml:4:8: spec.source.files: takes files"), "{found:?}");
+        assert_eq!(found[1], "default/b: valid");
+        let found = read(clash("a", ""), clash("b", "color: red, "));
+        assert_eq!(found[0], "default/a: valid");
+        assert!(found[1].contains("spec.color"), "{found:?}");
     }
 
     #[test]

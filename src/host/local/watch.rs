@@ -36,9 +36,10 @@ const POLL: Duration = Duration::from_secs(1);
 /// How often to look where it does.
 const GLANCE: Duration = Duration::from_secs(10);
 
-/// The syncs that have changed, as they do; first of all every one. Ends with `stop`.
+/// The syncs that have changed, as they do; first of all every one; also what this process writes itself.
 pub fn changes(host: LocalHost, stop: CancellationToken) -> impl Stream<Item = Key> + Send + Unpin {
     let (keys, seen) = mpsc::unbounded_channel();
+    host.echo_to(keys.clone());
     let (events, noticed) = mpsc::unbounded_channel();
     let watcher = Watching::new(&host, events);
     tokio::spawn(
@@ -193,8 +194,8 @@ impl Watching {
     }
 
     fn watch(&self, host: &LocalHost) -> notify::Result<RecommendedWatcher> {
-        // Events name files as they are watched.
-        let (folder, root) = (host.folder().to_owned(), host.state().root().to_owned());
+        // Events name files as they are watched, and absolutely.
+        let (folder, root) = (std::path::absolute(host.folder())?, std::path::absolute(host.state().root())?);
         let events = self.events.clone();
         let (a, b) = (folder.clone(), root.clone());
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {

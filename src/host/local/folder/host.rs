@@ -60,6 +60,7 @@ impl Host for LocalHost {
             unchanged(&of, is)?;
             shared.state.write_status(&id(&key), &status)?;
             shared.look(world, &key)?;
+            world.wrote(key);
             Ok(())
         })
         .await
@@ -78,6 +79,7 @@ impl Host for LocalHost {
             run.metadata.generation = Some(1);
             shared.state.put_run(&run)?;
             shared.look(world, &sync_key(&run))?;
+            world.wrote(sync_key(&run));
             Ok(())
         })
         .await
@@ -93,6 +95,7 @@ impl Host for LocalHost {
             run.status = Some(status);
             shared.state.put_run(&run)?;
             shared.look(world, &sync_key(&run))?;
+            world.wrote(sync_key(&run));
             let written = world.runs.one(&shared.state, namespace, name)?;
             Ok(written.and_then(|run| run.metadata.resource_version))
         })
@@ -108,6 +111,7 @@ impl Host for LocalHost {
             if of.uid.is_none() || of.uid == run.metadata.uid {
                 shared.state.delete_run(namespace, name)?;
                 shared.look(world, &sync_key(&run))?;
+                world.wrote(sync_key(&run));
             }
             Ok(())
         })
@@ -143,13 +147,8 @@ impl Host for LocalHost {
         .await
     }
 
-    async fn tell(&self, of: &ObjectMeta, event: &Event) {
-        let sync = key(of);
-        let kind = event.kind.as_str();
-        match event.kind.warns() {
-            true => tracing::warn!(%sync, "{kind}: {}", event.message),
-            false => tracing::info!(%sync, "{kind}: {}", event.message),
-        }
+    async fn tell(&self, _of: &ObjectMeta, _event: &Event) {
+        // Here whoever reads events reads the log, and there each one is already.
     }
 }
 

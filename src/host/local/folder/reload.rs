@@ -9,7 +9,7 @@ use crate::{
     host::local::{
         manifests::{Reading, read_folder},
         private::StateError,
-        seen::{Shown, seen},
+        seen::{Shown, in_order, seen},
     },
     model::{sync::Key, view::View},
 };
@@ -82,7 +82,8 @@ fn take(world: &mut World, reading: Reading) -> Vec<(String, String)> {
 /// What the files say now, with stand-ins for what can't be known. Says the problems that belong to no sync.
 fn settle(world: &mut World, before: &[Key]) -> Vec<String> {
     let documents: Vec<Document> = world.files.values().flatten().flatten().cloned().collect();
-    let mut seen = seen(&documents);
+    let since = |key: &Key| world.records.get(key).map(|record| record.creation_timestamp);
+    let mut seen = seen(&in_order(documents, since));
     let unread: BTreeSet<String> = (world.files.iter())
         .filter(|(_, read)| read.is_err())
         .map(|(file, _)| file.to_string_lossy().into_owned())
@@ -121,7 +122,7 @@ impl Shared {
     fn tidy(&self, world: &World) {
         for (key, shown) in &world.seen.syncs {
             let overtaken = self.state.requests(key).is_ok_and(|mut requests| requests.tidy(shown));
-            let tidied = if overtaken { self.state.ask(key, |requests| drop(requests.tidy(shown))) } else { Ok(()) };
+            let tidied = if overtaken { self.state.ask(key, |requests| _ = requests.tidy(shown)) } else { Ok(()) };
             if let Err(error) = tidied {
                 tracing::warn!(sync = %key, "{error}");
             }

@@ -1,0 +1,75 @@
+//! Local mode: a folder of manifests as the host, the engine in this process as its work.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::Worker;
+use crate::{
+    engine::controller::{Controller, Options},
+    host::local::{
+        folder::LocalHost,
+        state::{State, beside},
+        watch::changes,
+    },
+    model::job::Bounds,
+    telemetry::{
+        Metrics,
+        server::{Ready, listen, serve},
+    },
+};
+
+/// How local mode works.
+#[derive(Clone, Debug)]
+pub struct Local {
+    /// The manifests.
+    pub folder: PathBuf,
+    /// Where state is kept; None: beside the manifests.
+    pub data: Option<PathBuf>,
+    /// Secrets as Kubernetes mounts them: DIR/NAME/KEY.
+    pub secrets: Option<PathBuf>,
+    /// How runs are carried out.
+    pub options: Options,
+    /// Tells installations apart that write to one database.
+    pub instance: String,
+    /// Where metrics and health are served, if anywhere.
+    pub metrics: Option<SocketAddr>,
+}
+
+impl Local {
+    /// Does what the manifests say, until `stop`. An error if it could not begin.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let state = State::open(&self.data.clone().unwrap_or_else(|| beside(&self.folder)))?;
+        let host = LocalHost::open(&self.folder, state.clone(), self.secrets.clone())?;
+        let metrics = Arc::new(Metrics::default());
+        if let Some(address) = self.metrics {
+            let listener = listen(address).await?;
+            let ready: Ready = Arc::new(|| Ok(()));
+            tokio::spawn(serve(listener, metrics.clone(), ready, CancellationToken::new()));
+        }
+        let folder = self.folder.display();
+        info!(version = env!("CARGO_PKG_VERSION"), %folder, state = %state.root().display(), "started");
+        metrics.leading(true);
+        let host_of_runs = Arc::new(host.clone());
+        let work = self.worker(host_of_runs.clone(), &state)?;
+        let controller = Controller::new(host_of_runs, work, metrics, self.options);
+        controller.run(changes(host, stop.clone()), stop).await;
+        info!("ended");
+        Ok(())
+    }
+
+    fn worker(&self, host: Arc<LocalHost>, state: &State) -> anyhow::Result<Arc<Worker>> {
+        let absolute = |path: &Path| {
+            std::path::absolute(path).with_context(|| format!("{}: the current folder is gone", path.display()))
+        };
+        let bounds = Bounds::Anywhere(absolute(&self.folder)?);
+        let (data, reports) = (absolute(state.root())?, absolute(&state.reports())?);
+        Ok(Arc::new(Worker::new(host, self.instance.clone(), data, reports, move |_| bounds.clone())))
+    }
+}
