@@ -140,7 +140,7 @@ fn lines(output: &Output) -> Vec<String> {
 
 /// What a reader is expected to have.
 const PROGRAMS: &[&str] =
-    &["apt-get", "git", "cargo", "curl", "ssh-keyscan", "usersync", "kubectl", "helm", "docker", "sqlite3"];
+    &["apt-get", "git", "cargo", "curl", "ssh-keyscan", "usersync", "kubectl", "helm", "docker", "sqlite3", "ln"];
 
 #[test]
 fn each_command_of_a_shell_block_exists() {

@@ -61,7 +61,23 @@ fn the_same_ends_as_json() {
 #[test]
 fn help_has_examples() {
     let world = World::new(&[]);
-    for command in ["run", "check", "preview", "template", "schedule", "crds", "completions"] {
+    for command in [
+        "run",
+        "local",
+        "check",
+        "preview",
+        "template",
+        "schedule",
+        "suspend",
+        "resume",
+        "update",
+        "simulate",
+        "approve",
+        "runs",
+        "report",
+        "crds",
+        "completions",
+    ] {
         let ran = world.usersync(&[command, "--help"]);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
         assert!(ran.stdout.contains(&format!("  usersync {command}")), "{command} has no example");

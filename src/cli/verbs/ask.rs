@@ -24,7 +24,7 @@ pub async fn suspend(place: &dyn Place, name: &str, suspend: bool) -> Result<Exi
         false if before => format!("{name} is resumed: scheduled runs start again; what was missed is not made up for"),
         false => format!("{name} is not suspended: nothing to resume"),
     })?;
-    for line in note.into_iter().chain(place.asleep().await.filter(|_| before != suspend)) {
+    if let Some(line) = note {
         output::line(&format!("  {line}"))?;
     }
     Ok(Exit::Completed)

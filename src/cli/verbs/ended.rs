@@ -74,7 +74,7 @@ pub fn print(place: &dyn Place, report: &RunReport, format: Format) -> std::io::
             let arguments: String = place.arguments().iter().map(|argument| format!(" {}", quoted(argument))).collect();
             let approve = format!("{} approve {}{arguments}", super::called(), report.run);
             let lines = summary_approved_by(report, &Sample::default(), Some(&approve));
-            output::text(&style::styled(&lines, style::colour_on_stdout()))?;
+            output::text(&style::styled(&lines, style::colour_on(&std::io::stdout())))?;
         }
     }
     Ok(exit(report.reason))

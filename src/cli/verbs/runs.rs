@@ -144,13 +144,22 @@ fn table(runs: &[UserSyncRun]) -> String {
     text
 }
 
+/// A run's times have whole seconds.
+fn took(seconds: f64) -> String {
+    match seconds {
+        short if short < 1.0 => "< 1 s".to_owned(),
+        short if short < 60.0 => format!("{short:.0} s"),
+        long => duration(long),
+    }
+}
+
 fn row(run: &UserSyncRun) -> [String; 13] {
     let status = run.status.clone().unwrap_or_default();
     let counts = status.counts.unwrap_or_default();
     let known = status.counts.is_some();
     let count = |n: u64| if known { number(n) } else { "-".to_owned() };
     let seconds = |end: Timestamp| began(run).map(|start| end.duration_since(start).as_secs_f64());
-    let took = status.completion_time.as_ref().and_then(|end| seconds(end.0)).map(duration);
+    let took = status.completion_time.as_ref().and_then(|end| seconds(end.0)).map(took);
     let verdict = match (reason_of(run), status.progress) {
         (Some((_, reason, _)), _) => reason.to_owned(),
         (None, Some(progress)) => format!("Running ({:?})", progress.step),
