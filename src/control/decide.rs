@@ -39,9 +39,9 @@ use crate::{
 /// The next step for a sync. What the status lacks comes first, then the run that was claimed, then runs that nobody may
 /// carry out or needs, then whether source and target can be used, then requests, then the schedule.
 pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
-    // Times of the Kubernetes API have whole seconds.
-    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-    let status = status(view, memory, now);
+    // Times of the Kubernetes API have whole seconds. An alarm has not: to wait for it goes by the time as it is.
+    let written = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let status = status(view, memory, written);
     let said = match &view.sync {
         Ok(sync) => sync.status.as_ref(),
         Err(malformed) => Some(&malformed.status),
@@ -58,7 +58,7 @@ pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
         return if view.live { Decision::Wait(None) } else { Decision::Forget(Vec::new()) };
     }
     if let Some(stray) = stray(&view.runs) {
-        return Decision::End(Box::new(stray.clone()), Box::new(told::refused(now)));
+        return Decision::End(Box::new(stray.clone()), Box::new(told::refused(written)));
     }
     if view.live {
         let expired = expired(sync, &view.runs);
