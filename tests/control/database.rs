@@ -1,0 +1,206 @@
+//! A run at work, beside the folder and the database: a fence, a ledger that commits a run once, safeguards that hold a file.
+
+use jiff::Timestamp;
+use usersync::{
+    api::{Counts, Mode, Reports},
+    control::{job::spec_digest, told::run_status},
+    model::{
+        file::Stamp,
+        ledger::LedgerRow,
+        reason::Reason,
+        report::{FileReport, GuardReport, RunReport, Timings},
+        sync::{Candidate, Failure, Tried},
+        view::Order,
+    },
+    sync::choose::{Choice as Taken, choose, choose_approved, choose_due},
+};
+
+use super::{
+    model::Control,
+    spec::{created, listing, sha256, stamp, take},
+    state::{Doc, Kind, Phase, Plan, Row, State, Wrong},
+};
+
+impl Control {
+    /// Whether the source answers.
+    pub fn source(&self, state: &State) -> Result<(), Failure> {
+        let message = "no answer".to_owned();
+        if state.place.down { Err(Failure { reason: Reason::SourceUnreachable, message }) } else { Ok(()) }
+    }
+
+    /// The file that a scheduled run would take now.
+    pub fn sight(&self, state: &State, of: &Doc, tried: &[Tried]) -> Result<Option<Candidate>, Failure> {
+        self.source(state)?;
+        let digest = spec_digest(&self.sync(of).spec);
+        let taken = choose_due(&listing(&state.place.files), &take(), &self.imported(state), &digest, tried);
+        Ok(match taken {
+            Taken::Take(file) | Taken::Again(file) | Taken::TooLarge(file) => {
+                let came = state.place.files[usize::from(number(&file))].map(|file| file.clock);
+                Some(Candidate { file, settled: came < Some(state.clock) })
+            }
+            Taken::Waits(_) | Taken::Nothing => None,
+        })
+    }
+
+    /// The committed runs, newest first.
+    fn imported(&self, state: &State) -> Vec<LedgerRow> {
+        let row = |row: &Row| LedgerRow {
+            run: (*self.names.get(row.run)).clone(),
+            file: stamp(row.file),
+            sha256: sha256(row.file),
+            spec: self.digest(row.variant),
+            result: "Completed".into(),
+            counts: Counts::default(),
+            report: String::new(),
+            open: Vec::new(),
+            committed: created(),
+        };
+        state.place.ledger.iter().rev().map(row).collect()
+    }
+
+    /// One try of the replica's run: it takes the fence, looks and compares. False: it would change nothing.
+    pub fn try_run(&self, state: &mut State, by: usize, now: Timestamp) -> bool {
+        let Some(attempt) = state.replicas[by].attempt.clone() else { return false };
+        let order = self.orders.get(attempt.order);
+        let waits = order.until.is_some_and(|until| now < until) && !attempt.last;
+        if attempt.phase == Phase::Waits && state.place.down && waits {
+            return false;
+        }
+        if matches!(attempt.phase, Phase::Ready(_)) {
+            return false;
+        }
+        if order.run.spec.mode == Mode::Import {
+            state.place.fence = Some(u8::try_from(by).unwrap());
+        }
+        let plan = self.plan(state, &order);
+        let phase = if plan.reason == Reason::SourceUnreachable && waits {
+            let trouble = self.source(state).err();
+            self.remember(&mut state.replicas[by], |memory| memory.trouble = trouble);
+            Phase::Waits
+        } else {
+            Phase::Ready(plan)
+        };
+        if let Some(attempt) = &mut state.replicas[by].attempt {
+            attempt.phase = phase;
+        }
+        true
+    }
+
+    fn plan(&self, state: &State, order: &Order) -> Plan {
+        let name = self.name(&order.run);
+        let rows = &state.place.ledger;
+        let last = rows.last().map(|row| row.run);
+        let end = |reason, file| Plan { reason, file, last, commits: false };
+        let import = order.run.spec.mode == Mode::Import;
+        if let Some(row) = rows.iter().find(|row| row.run == name).filter(|_| import) {
+            return end(Reason::AlreadyApplied, Some(row.file));
+        }
+        if state.place.down {
+            return end(Reason::SourceUnreachable, None);
+        }
+        let (listing, take, imported) = (listing(&state.place.files), take(), self.imported(state));
+        let digest = spec_digest(&order.run.spec.sync_spec);
+        let held = order.approval.as_ref().and_then(|approval| approval.held.as_ref());
+        let approved = held.and_then(|held| choose_approved(&listing, &take, held.file.as_ref()?));
+        let taken = approved.unwrap_or_else(|| match &order.tried {
+            Some(tried) => choose_due(&listing, &take, &imported, &digest, tried),
+            None => choose(&listing, &take, &imported, None),
+        });
+        let (Taken::Take(file) | Taken::Again(file)) = taken else { return end(Reason::NoFile, None) };
+        let file = number(&file);
+        let kind = state.place.files[usize::from(file)].unwrap().kind;
+        let name = |id| (*self.names.get(id)).clone();
+        let outdated = order.approval.as_ref().is_some_and(|approval| {
+            let seen = approval.held.as_ref().and_then(|held| held.last.clone());
+            approval.sha256 != sha256(file) || seen != last.map(name)
+        });
+        let reason = match kind {
+            Kind::Bad => Reason::InvalidFile,
+            _ if outdated => Reason::ApprovalOutdated,
+            Kind::Held if order.approval.is_none() => Reason::Held,
+            Kind::Held | Kind::Good => Reason::Completed,
+        };
+        Plan { commits: reason == Reason::Completed && import, ..end(reason, Some(file)) }
+    }
+
+    /// The replica's run ends: it commits, if its fence still stands.
+    pub fn finish(&self, state: &mut State, by: usize, now: Timestamp) -> bool {
+        let Some(attempt) = state.replicas[by].attempt.clone() else { return false };
+        let Phase::Ready(plan) = attempt.phase else { return false };
+        let order = self.orders.get(attempt.order);
+        let fenced = plan.commits && usize::from(state.place.fence.unwrap()) != by;
+        if plan.commits && !fenced {
+            self.commit(state, &order, plan.file.unwrap());
+        }
+        state.place.ends += 1;
+        let status = (!fenced).then(|| {
+            run_status(
+                &self.report(&order, &plan, now),
+                plan.file.map(stamp).as_ref(),
+                plan.last.map(|last| (*self.names.get(last)).clone()).as_deref(),
+            )
+        });
+        let name = order.run.metadata.name.clone().unwrap();
+        self.remember(&mut state.replicas[by], |memory| {
+            (memory.at_work, memory.trouble, memory.hurried) = (None, None, false);
+            memory.probed = None;
+            memory.ended = status.map(|status| (name, status));
+        });
+        state.replicas[by].attempt = None;
+        true
+    }
+
+    /// A fence guards nothing where nobody works.
+    pub fn settle(&self, state: &mut State) {
+        if state.replicas.iter().all(|replica| replica.attempt.is_none()) {
+            state.place.fence = None;
+        }
+    }
+
+    fn commit(&self, state: &mut State, order: &Order, file: u8) {
+        let (name, variant) = (self.name(&order.run), self.mapping(&order.run.spec.sync_spec));
+        let rows = &mut state.place.ledger;
+        let scheduled = order.tried.is_some();
+        if scheduled && rows.iter().any(|row| row.file == file && row.variant == variant) {
+            state.wrong = Some(Wrong::FileTwice);
+        }
+        if rows.iter().any(|row| row.run == name) {
+            state.wrong = Some(Wrong::Twice);
+        }
+        rows.push(Row { run: name, file, variant });
+        if self.status(&state.api.sync).active_run.as_deref() != order.run.metadata.name.as_deref() {
+            state.wrong = Some(Wrong::AtOnce);
+        }
+        let kind = state.place.files[usize::from(file)].unwrap().kind;
+        if kind != Kind::Good && !state.seen.approved {
+            state.wrong = Some(Wrong::Unapproved);
+        }
+    }
+
+    fn report(&self, order: &Order, plan: &Plan, now: Timestamp) -> RunReport {
+        let file = plan.file.map(|number| {
+            let Stamp { name, size, .. } = stamp(number);
+            FileReport { name, size, sha256: Some(sha256(number)), rows: Some(1) }
+        });
+        RunReport {
+            sync: "people/hr".into(),
+            run: order.run.metadata.name.clone().unwrap(),
+            mode: order.run.spec.mode,
+            reason: plan.reason,
+            message: plan.reason.meaning().into(),
+            file,
+            counts: Counts::default(),
+            guard: GuardReport { held: plan.reason == Reason::Held, ..GuardReport::default() },
+            start_time: now,
+            completion_time: now,
+            timings: Timings::default(),
+            warnings: Vec::new(),
+            reports: Reports::default(),
+        }
+    }
+}
+
+/// The number of the file.
+pub fn number(file: &Stamp) -> u8 {
+    (0..2).find(|number| stamp(*number) == *file).unwrap()
+}

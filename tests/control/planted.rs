@@ -1,0 +1,78 @@
+//! Bugs that were planted: the checker must find each.
+
+use jiff::Timestamp;
+use usersync::{
+    control::{
+        cause::{named, run_digest},
+        decide::decide,
+    },
+    model::view::{Decision, Memory, Order, View},
+};
+
+/// A bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    Nothing,
+    /// A run whose object is there already, and has ended, is carried out again.
+    RunsAgain,
+    /// What a watch shows is taken for the truth.
+    TrustsCaches,
+    /// The digests of tokens are not kept.
+    ForgetsTokens,
+    /// The status is written whatever was written meanwhile.
+    WritesBlindly,
+    /// A restart begins with what the schedule says, whatever the spec says of a suspension.
+    IgnoresSuspend,
+    /// An ended run is not made part of the status.
+    NeverFolds,
+}
+
+impl Planted {
+    /// What a program with this bug would do instead.
+    pub fn decide(self, decision: Decision, view: &View, memory: &Memory, now: Timestamp) -> Decision {
+        let Ok(sync) = &view.sync else { return decision };
+        let said = sync.status.clone().unwrap_or_default();
+        match (self, decision) {
+            (Self::RunsAgain, Decision::Note(status)) if said.active_run.is_some() && status.active_run.is_none() => {
+                match named(&view.runs, said.active_run.as_deref().unwrap()).filter(|_| memory.at_work.is_none()) {
+                    Some(run) => Decision::Execute(Box::new(Order {
+                        run: run.clone(),
+                        approval: None,
+                        tried: None,
+                        until: None,
+                    })),
+                    None => Decision::Note(status),
+                }
+            }
+            (Self::ForgetsTokens, Decision::Note(mut status)) => {
+                status.handled_tokens.clear();
+                if said == *status { decide(view, memory, now) } else { Decision::Note(status) }
+            }
+            (Self::IgnoresSuspend, _) if sync.spec.suspend => {
+                let mut view = view.clone();
+                if let Ok(sync) = &mut view.sync {
+                    sync.spec.suspend = false;
+                }
+                decide(&view, memory, now)
+            }
+            (Self::NeverFolds, Decision::Note(mut status))
+                if said.active_run.is_some() && status.active_run.is_none() =>
+            {
+                status.active_run = said.active_run.clone();
+                status.active_run_digest = named(&view.runs, said.active_run.as_deref().unwrap()).map(run_digest);
+                if said == *status { Decision::Wait(None) } else { Decision::Note(status) }
+            }
+            (_, decision) => decision,
+        }
+    }
+
+    /// Whether an effect may follow from what a watch shows.
+    pub fn trusts_caches(self) -> bool {
+        self == Self::TrustsCaches
+    }
+
+    /// Whether the status is written without the resource version that was read.
+    pub fn writes_blindly(self) -> bool {
+        self == Self::WritesBlindly
+    }
+}
