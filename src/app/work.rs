@@ -4,22 +4,21 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::tidy;
 use crate::{
-    api::{Basis, Mode, UserSync, UserSyncRun, UserSyncRunStatus},
+    api::{Mode, UserSync, UserSyncRun, UserSyncRunStatus},
     control::{
         job::{DEFAULT_NAMESPACE, JobProblem, bounded_job, references_digest},
-        told::{MESSAGE, run_status},
+        told::{self, run_status},
     },
     engine::{attempt, probe, sight},
     host::local::state::{Spool, StateError},
     model::{
-        condition::SUCCEEDED,
         job::{Bounds, Job, SyncId, SyncJob},
         reason::Reason,
         secret::References,
@@ -228,20 +227,5 @@ fn local(message: String) -> Failure {
 
 /// The status of a run that could not begin.
 fn failed(Failure { reason, message }: Failure, begun: Timestamp) -> UserSyncRunStatus {
-    let now = Timestamp::now();
-    let succeeded = Condition {
-        type_: SUCCEEDED.into(),
-        status: "False".into(),
-        reason: reason.as_str().into(),
-        message: message.chars().take(MESSAGE).collect(),
-        last_transition_time: Time(now),
-        observed_generation: None,
-    };
-    UserSyncRunStatus {
-        conditions: vec![succeeded],
-        start_time: Some(Time(begun)),
-        completion_time: Some(Time(now)),
-        basis: Some(Basis { ended: Some(now), ..Basis::default() }),
-        ..UserSyncRunStatus::default()
-    }
+    UserSyncRunStatus { start_time: Some(Time(begun)), ..told::failed(reason, &message, Timestamp::now()) }
 }

@@ -121,9 +121,8 @@ fn execute(world: &Arc<World>, key: &Key, order: Order) {
         async move {
             let attempt = AssertUnwindSafe(attempts::carry_out(&task, &key, &order, &reach)).catch_unwind();
             let ended = tokio::select! {
-                Ok(ended) = attempt => ended,
+                ended = attempt => ended.unwrap_or_else(|_| Some(failed(Reason::LocalFailed, DEFECT, Timestamp::now()))),
                 () = task.killed.cancelled() => None,
-                else => Some(failed(Reason::LocalFailed, DEFECT, Timestamp::now())),
             };
             let gone = reach.stop.is_cancelled();
             if !gone {

@@ -22,6 +22,8 @@ impl<'a> Due<'a> {
         let spec = sync.spec.schedule.as_ref()?;
         let slots = Slots::new(spec, &full_name(sync)).ok()?;
         let created = sync.metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+        // As precise as a time of the Kubernetes API.
+        let created = Timestamp::from_second(created.as_second()).unwrap_or(created);
         Some(Self { spec, slots, created, handled: status.last_schedule_time.as_ref().map(|time| time.0) })
     }
 

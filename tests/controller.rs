@@ -1,0 +1,193 @@
+//! The control path with its queue, turns and tries, over a host in memory: what happens between effects, which no pure test
+//! sees.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use usersync::{
+    api::{SIMULATE_NOW, UPDATE_NOW},
+    model::reason::Reason,
+};
+
+#[path = "controller/world.rs"]
+mod world;
+use world::{End, World};
+
+const GRACE: Duration = Duration::from_secs(20);
+
+/// A slot that is due as soon as the sync is there.
+const ONCE: &str = "{once: {now: {}}}";
+
+fn scheduled(world: &World, name: &str) {
+    world.put("a", name, |sync| sync.spec.schedule = Some(serde_yaml::from_str(ONCE).unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_is_deleted_stops_its_run_before_it_writes() {
+    let world = World::new();
+    let running = world.start(4, GRACE);
+    world.ends.lock().unwrap().push(End::WhenStopped);
+    world.put("a", "hr", |_| {});
+    world.annotate("a", "hr", UPDATE_NOW, "1");
+    world.until("the run is at work", |world| world.at_work.load(Ordering::SeqCst) == 1).await;
+    world.delete("a", "hr");
+    world.until("the run has stopped", |world| world.at_work.load(Ordering::SeqCst) == 0).await;
+    // One of the same name is another one: the token counts anew.
+    world.annotate("a", "hr", UPDATE_NOW, "1");
+    world.until("the new one has run", |world| world.reasons() == ["Completed"]).await;
+    running.stop.cancel();
+    running.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spec_that_is_edited_meanwhile_is_the_next_run_s() {
+    let world = World::new();
+    let running = world.start(4, GRACE);
+    world.ends.lock().unwrap().push(End::After(300));
+    world.put("a", "hr", |_| {});
+    world.annotate("a", "hr", UPDATE_NOW, "1");
+    world.until("the run is at work", |world| world.at_work.load(Ordering::SeqCst) == 1).await;
+    world.put("a", "hr", |sync| sync.spec.source.files = Some("new_*.csv".into()));
+    world.until("the new spec was seen", |world| world.status("a", "hr").observed_generation == Some(2)).await;
+    assert!(world.status("a", "hr").active_run.is_some(), "the run goes on");
+    world.annotate("a", "hr", UPDATE_NOW, "2");
+    world.until("both have run", |world| world.reasons() == ["Completed", "Completed"]).await;
+    world.until("it is noted", |world| world.status("a", "hr").last_completed_update_now.as_deref() == Some("2")).await;
+    let files: Vec<_> = world.carried_out.lock().unwrap().iter().map(|(_, files)| files.clone()).collect();
+    assert_eq!(files, [None, Some("new_*.csv".to_owned())]);
+    running.stop.cancel();
+    running.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_namespace_waits_behind_the_many_of_another() {
+    let world = World::new();
+    // Something is at work while the others come.
+    world.put("z", "first", |_| {});
+    world.annotate("z", "first", UPDATE_NOW, "1");
+    world.ends.lock().unwrap().push(End::After(1500));
+    let running = world.start(1, GRACE);
+    world.until("the first is at work", |world| world.at_work.load(Ordering::SeqCst) == 1).await;
+    for name in ["1", "2", "3", "4"] {
+        world.annotate("a", name, UPDATE_NOW, "1");
+    }
+    world.until("four wait", |world| world.reasons().len() == 5).await;
+    for name in ["1", "2"] {
+        world.annotate("b", &format!("b{name}"), UPDATE_NOW, "1");
+    }
+    world
+        .until("all have run", |world| world.reasons().iter().filter(|reason| *reason == "Completed").count() == 7)
+        .await;
+    assert_eq!(world.most_at_work.load(Ordering::SeqCst), 1);
+    let order: Vec<_> = world.carried_out.lock().unwrap().iter().map(|(sync, _)| sync[..1].to_owned()).collect();
+    let last_of_b = order.iter().rposition(|namespace| namespace == "b").unwrap();
+    assert!(last_of_b <= 5, "{order:?}");
+    running.stop.cancel();
+    running.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduled_run_waits_for_a_server_and_is_one_run() {
+    let world = World::new();
+    world.ends.lock().unwrap().extend([End::With(Reason::SourceUnreachable), End::With(Reason::SourceUnreachable)]);
+    let running = world.start(4, GRACE);
+    scheduled(&world, "hr");
+    let down = |world: &World| world.status("a", "hr").conditions.iter().any(|said| said.reason == "SourceUnreachable");
+    world.until("the status says so", down).await;
+    assert_eq!(world.reasons(), ["-"]);
+    world.until("it has run", |world| world.reasons() == ["Completed"]).await;
+    world.until("all is well", |world| world.status("a", "hr").last_successful_time.is_some()).await;
+    assert_eq!(world.carried_out.lock().unwrap().len(), 3);
+    world.until("its end is told", |world| world.events.lock().unwrap().contains(&"RunCompleted".to_owned())).await;
+    let mut events = world.events.lock().unwrap().clone();
+    events.sort();
+    assert_eq!(events, ["RunCompleted", "RunStarted", "SourceFailed", "SourceRecovered"]);
+    running.stop.cancel();
+    running.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_run_hurries_when_somebody_asks() {
+    let world = World::new();
+    world.ends.lock().unwrap().extend([End::With(Reason::TargetUnreachable); 6]);
+    let running = world.start(4, GRACE);
+    scheduled(&world, "hr");
+    world.until("it waits", |world| world.carried_out.lock().unwrap().len() >= 3).await;
+    world.annotate("a", "hr", SIMULATE_NOW, "1");
+    world
+        .until("both have ended", |world| {
+            let reasons = world.reasons();
+            reasons.len() == 2 && !reasons.contains(&"-".to_owned())
+        })
+        .await;
+    assert!(world.reasons().contains(&"TargetUnreachable".to_owned()), "{:?}", world.reasons());
+    running.stop.cancel();
+    running.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_end_in_time_is_dropped_and_carried_out_by_the_next() {
+    let world = World::new();
+    world.put("a", "hr", |_| {});
+    world.annotate("a", "hr", UPDATE_NOW, "1");
+    world.ends.lock().unwrap().push(End::Never);
+    let running = world.start(4, Duration::from_millis(200));
+    world.until("the run is at work", |world| world.at_work.load(Ordering::SeqCst) == 1).await;
+    running.stop.cancel();
+    running.task.await.unwrap();
+    assert_eq!((world.at_work.load(Ordering::SeqCst), world.reasons()), (0, vec!["-".to_owned()]));
+    let next = world.start(4, GRACE);
+    world.until("the next one ends it", |world| world.reasons() == ["Completed"]).await;
+    assert_eq!(world.objects.lock().unwrap().runs.len(), 1);
+    next.stop.cancel();
+    next.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_it_notes_what_ends_and_starts_nothing() {
+    let world = World::new();
+    world.put("a", "hr", |_| {});
+    world.annotate("a", "hr", UPDATE_NOW, "1");
+    world.annotate("a", "hr", SIMULATE_NOW, "1");
+    world.ends.lock().unwrap().push(End::After(300));
+    let running = world.start(4, GRACE);
+    world.until("the run is at work", |world| world.at_work.load(Ordering::SeqCst) == 1).await;
+    running.stop.cancel();
+    running.task.await.unwrap();
+    assert_eq!(world.reasons(), ["Completed"], "the simulation is the next one's");
+    assert_eq!(world.carried_out.lock().unwrap().len(), 1);
+    let next = world.start(4, GRACE);
+    world.until("the next one goes on", |world| world.reasons() == ["Completed", "Completed"]).await;
+    next.stop.cancel();
+    next.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_defect_harms_one_run_and_nothing_else() {
+    let world = World::new();
+    world.ends.lock().unwrap().push(End::ByPanic);
+    let running = world.start(1, GRACE);
+    world.annotate("a", "hr", UPDATE_NOW, "1");
+    world.until("it has ended", |world| world.reasons() == ["LocalFailed"]).await;
+    world.annotate("a", "hr", UPDATE_NOW, "2");
+    world.annotate("a", "other", UPDATE_NOW, "1");
+    world
+        .until("others run", |world| world.reasons().iter().filter(|reason| *reason == "Completed").count() == 2)
+        .await;
+    running.stop.cancel();
+    running.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_slower_looks_again() {
+    let world = World::new();
+    world.conflicts.store(12, Ordering::SeqCst);
+    let running = world.start(4, GRACE);
+    for name in ["1", "2", "3"] {
+        world.annotate("a", name, UPDATE_NOW, "1");
+    }
+    world.until("all have run", |world| world.reasons() == ["Completed"; 3]).await;
+    assert_eq!(world.carried_out.lock().unwrap().len(), 3);
+    running.stop.cancel();
+    running.task.await.unwrap();
+}
