@@ -160,6 +160,7 @@ impl Shared {
 }
 
 /// The object as a cluster would show it.
+#[expect(clippy::result_large_err, reason = "a view holds it like this")]
 fn object(wanted: Shown, record: &Record, status: Option<UserSyncStatus>) -> Result<UserSync, Malformed> {
     let generation = record.generation.to_string();
     let metadata = ObjectMeta {
