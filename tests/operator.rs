@@ -5,8 +5,6 @@
 mod replicas;
 #[path = "operator/requests.rs"]
 mod requests;
-#[path = "operator/rest.rs"]
-mod rest;
 #[path = "operator/rights.rs"]
 mod rights;
 mod support;
