@@ -38,9 +38,8 @@ pub enum Action {
     Takeover,
     /// The first one sees that it leads no more, and ends.
     StepDown,
-    /// The replica's watch gets stuck, goes on.
+    /// The replica's watch gets stuck, until the replica has gone by it once.
     Stuck(usize),
-    Unstuck(usize),
     /// A replica does something.
     Act(usize, Act),
     /// A lost write arrives; and will do so again.
@@ -56,6 +55,8 @@ impl Model for Control {
         let mut state = self.start();
         if !self.fresh {
             self.come_to_rest(&mut state, true).unwrap();
+            // The first slot is due; the second one is a step of the clock away.
+            state.clock = 1;
         }
         vec![state]
     }
@@ -73,7 +74,6 @@ impl Model for Control {
             all.push(Action::Act(by, Act::Step(by)));
             if replica.stuck.is_some() {
                 all.push(Action::Act(by, Act::Glance(by)));
-                all.push(Action::Unstuck(by));
             } else if state.left.stuck > 0 {
                 all.push(Action::Stuck(by));
             }
@@ -97,8 +97,13 @@ impl Model for Control {
         let changes = match action {
             Action::Act(by, act) => {
                 let did = self.act(&mut state, by, act);
-                if matches!(act, Act::Lose(_)) {
-                    state.left.late -= 1;
+                match act {
+                    Act::Lose(_) => state.left.late -= 1,
+                    Act::Glance(_) => {
+                        state.replicas[by].stuck = None;
+                        self.shown(&mut state.replicas[by]);
+                    }
+                    _ => {}
                 }
                 if did && self.two_at_work(&state) {
                     state.wrong = Some(Wrong::AtOnce);
@@ -160,9 +165,8 @@ impl Control {
             all.extend(state.api.runs.iter().filter(held).map(|run| Action::Approve(*run)));
         }
         if left.files > 0 {
-            // Of the first one each kind; the second one is good.
             match state.place.files {
-                [None, _] => all.extend([Kind::Good, Kind::Held, Kind::Bad].map(|kind| Action::File(0, kind))),
+                [None, _] => all.extend(self.kinds.iter().map(|kind| Action::File(0, *kind))),
                 [Some(_), None] => all.push(Action::File(1, Kind::Good)),
                 _ => {}
             }
@@ -230,11 +234,6 @@ impl Control {
             Action::Stuck(by) => {
                 left.stuck -= 1;
                 state.replicas[*by].stuck = Some(before.clone());
-            }
-            Action::Unstuck(by) => {
-                let replica = &mut state.replicas[*by];
-                replica.stuck = None;
-                self.shown(replica);
             }
             Action::Arrive | Action::Repeat => {
                 let late = state.late.take().unwrap();

@@ -18,7 +18,7 @@ use usersync::{
 use super::{
     planted::Planted,
     spec,
-    state::{Act, Api, Choice, Doc, Left, Place, Replica, Seen, State},
+    state::{Act, Api, Choice, Doc, Kind, Left, Place, Replica, Seen, State},
     table::{Id, Memo, Table},
 };
 
@@ -26,6 +26,8 @@ use super::{
 pub struct Control {
     /// How often each thing may happen.
     pub left: Left,
+    /// What the first file may be; the second one is good.
+    pub kinds: &'static [Kind],
     /// The bug that was planted.
     pub planted: Planted,
     /// From a sync that was just made; otherwise from one at rest.
@@ -50,11 +52,12 @@ pub struct Control {
 
 impl Control {
     /// A world with that schedule, and another one for a spec edit.
-    pub fn new(schedule: [&str; 2], left: Left) -> Self {
+    pub fn new(schedule: [&str; 2], kinds: &'static [Kind], left: Left) -> Self {
         let variants: Vec<_> = (0..spec::VARIANTS).map(|variant| spec::sync(schedule, variant)).collect();
         let memories = Table::default();
         Self {
             left,
+            kinds,
             nothing: memories.kept(&Memory::default()),
             planted: Planted::Nothing,
             fresh: false,
