@@ -42,7 +42,7 @@ impl Server {
     }
 
     /// A server that is reached by TLS on 127.0.0.1 as well: its port. Its certificate, `cert.pem` in the folder, is for
-    /// `localhost` alone and signed by nobody.
+    /// `localhost` and `db.example.com` and signed by nobody.
     pub fn start_tls() -> (Self, u16) {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Self::start_with(|run| {
@@ -166,7 +166,7 @@ prompt = no
 CN = localhost
 [extensions]
 basicConstraints = critical, CA:FALSE
-subjectAltName = DNS:localhost
+subjectAltName = DNS:localhost, DNS:db.example.com
 ";
 
 fn url_as(folder: &Path, port: u16, user: &str, password: &str, database: &str) -> String {
