@@ -55,12 +55,17 @@ impl Installed {
             fs::copy(file.path(), overlay.join("base").join(file.file_name())).unwrap();
         }
         let access = json!([{"op": "replace", "path": "/spec/accessModes", "value": ["ReadWriteMany"]}]);
+        let strategy = json!([
+            {"op": "replace", "path": "/spec/strategy",
+             "value": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}}},
+        ]);
         let kustomization = json!({
             "resources": ["base"],
             "images": [{"name": "usersync", "newName": "localhost/usersync"}],
             "replicas": [{"name": "usersync", "count": 2}],
             "patches": [
                 {"target": {"kind": "PersistentVolumeClaim", "name": "usersync"}, "patch": access.to_string()},
+                {"target": {"kind": "Deployment", "name": "usersync"}, "patch": strategy.to_string()},
                 {"target": {"kind": "Deployment", "name": "usersync"}, "patch": deployment.to_string()},
             ],
         });

@@ -67,12 +67,11 @@ impl<'a> People<'a> {
         let said =
             self.cluster.feed(&["apply", "-n", crate::NAMESPACE, "--server-side", "-f", "-"], &trusted.to_string());
         assert!(said.success, "{}", said.stderr);
-        let names = |relay: &Relay, name: &str| json!({"ip": relay.address.ip(), "hostnames": [name]});
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "usersync"},
             "spec": {"template": {"spec": {
                 "hostAliases": [
-                    names(&self.files_relay, "files.example.com"), names(&self.database_relay, "db.example.com"),
+                    {"ip": self.files_relay.address.ip(), "hostnames": ["files.example.com", "db.example.com"]},
                 ],
                 "containers": [{
                     "name": "usersync",
