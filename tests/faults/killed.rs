@@ -158,7 +158,8 @@ async fn check(scene: &Scene) {
     );
     let mut said: Vec<_> = hr.recent_runs.iter().map(|run| run.name.clone()).collect();
     let mut made: Vec<_> = scene.runs("hr").await.into_iter().filter_map(|run| run.metadata.name).collect();
-    (said.sort(), made.sort());
+    said.sort();
+    made.sort();
     assert_eq!(said, made, "{at}");
     assert_eq!(hr.last_run.as_ref(), hr.recent_runs.first(), "{at}");
 
