@@ -35,13 +35,17 @@ pub fn status(view: &View, memory: &Memory, now: Timestamp) -> UserSyncStatus {
 
 fn of_sync(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp) -> UserSyncStatus {
     let mut status = sync.status.clone().unwrap_or_default();
+    if let Some(digest) = claim_to_make(view, sync, &status) {
+        // Before anything else is said: what the run is for follows from the status as it was claimed.
+        return UserSyncStatus { active_run_digest: Some(digest), ..status };
+    }
     let before = status.clone();
     let generation = sync.metadata.generation.unwrap_or(1);
     let problems = spec_problems(view, sync);
     let mut standing = Standing::said(&status, generation);
 
     pass_over_missed(sync, &mut status, now);
-    own_run(view, sync, memory, &mut status);
+    own_run(view, memory, &mut status);
     if let Some(run) = run_that_ended(&view.runs, &status).cloned() {
         standing.learn(&run, generation);
         fold::fold(&mut status, &run);
@@ -131,9 +135,9 @@ fn pass_over_missed(sync: &UserSync, status: &mut UserSyncStatus, now: Timestamp
     }
 }
 
-/// Sees that the run claimed by the status is one that we made, or can make: otherwise the claim is void. A claim that
+/// A claim of a run that is not there, and that nothing says how to make, is void. A claim that
 /// somebody else removed while the run works is made again.
-fn own_run(view: &View, sync: &UserSync, memory: &Memory, status: &mut UserSyncStatus) {
+fn own_run(view: &View, memory: &Memory, status: &mut UserSyncStatus) {
     let Some(name) = &status.active_run else {
         let ours = memory.at_work.as_ref().or(memory.ended.as_ref().map(|(name, _)| name));
         if let Some(run) = ours.and_then(|name| named(&view.runs, name)).filter(|_| view.live) {
@@ -142,14 +146,19 @@ fn own_run(view: &View, sync: &UserSync, memory: &Memory, status: &mut UserSyncS
         }
         return;
     };
-    if !view.live || named(&view.runs, name).is_some() {
-        return;
+    if view.live && named(&view.runs, name).is_none() {
+        (status.active_run, status.active_run_digest) = (None, None);
     }
-    // Claimed and not there: it is made with the spec as it is by now.
-    match claimed(sync, status, &approvals(sync, &view.runs)) {
-        Some(cause) => status.active_run_digest = Some(run_digest(&run_of(sync, &cause, &view.runs))),
-        None => (status.active_run, status.active_run_digest) = (None, None),
+}
+
+/// The digest of the run that was claimed and is not there yet: it is made with the spec as it is by now.
+fn claim_to_make(view: &View, sync: &UserSync, status: &UserSyncStatus) -> Option<String> {
+    let name = status.active_run.as_deref().filter(|_| view.live)?;
+    if named(&view.runs, name).is_some() {
+        return None;
     }
+    let cause = claimed(sync, status, &approvals(sync, &view.runs))?;
+    Some(run_digest(&run_of(sync, &cause, &view.runs)))
 }
 
 /// The claimed run, if it has ended.

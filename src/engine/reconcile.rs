@@ -16,6 +16,7 @@ use crate::{
         told::failed,
     },
     model::{
+        event::EventKind,
         reason::Reason,
         sync::{Key, Tried},
         view::{Decision, Looked, Order, View},
@@ -27,14 +28,19 @@ use crate::{
 const STEPS: u32 = 64;
 
 /// Looks at the sync until there is nothing left to do; says when to look again.
+///
+/// What is done to runs is decided on what was read just before. A status may be written on what was read a while ago: it is
+/// written only if the resource is still the same.
 pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Timestamp>, HostError> {
     let begun = Instant::now();
     let Some(mut view) = world.host.cached(key).await? else { return gone(world, key) };
+    let mut fresh = false;
     for _ in 0..STEPS {
         let mut decision = world.decide(key, &view); //                      pure
-        if decision.needs_truth() && !view.live {
+        let may = fresh || (view.live && matches!(decision, Decision::Note(_)));
+        if decision.needs_truth() && !may {
             let Some(live) = world.host.live(key).await? else { return gone(world, key) };
-            view = live;
+            (view, fresh) = (live, true);
             remember_tried(world, key, &view);
             decision = world.decide(key, &view); //                          pure
         }
@@ -44,61 +50,69 @@ pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Ti
             }
             return Ok(until);
         }
-        match step(world, key, &view, decision).await {
+        let asks = matches!(decision, Decision::Probe { .. } | Decision::Look { .. });
+        let version = match step(world, key, &view, &decision).await {
+            Ok(version) => version,
             // Somebody else wrote meanwhile: what is there now says what to do.
-            Ok(()) | Err(HostError::Conflict(_) | HostError::Exists(_) | HostError::Gone(_)) => {}
+            Err(HostError::Conflict(_) | HostError::Exists(_) | HostError::Gone(_)) => None,
             Err(error) => return Err(error),
+        };
+        match (decision, version, &mut view.sync) {
+            // What was written is what is there now.
+            (Decision::Note(status), Some(version), Ok(sync)) => {
+                sync.metadata.resource_version = Some(version);
+                sync.status = Some(*status);
+            }
+            // Nothing was written; but it may have taken its time.
+            _ if asks && view.live => fresh = false,
+            _ => {
+                let again = if view.live { world.host.live(key).await? } else { world.host.cached(key).await? };
+                let Some(again) = again else { return gone(world, key) };
+                (fresh, view) = (again.live, again);
+            }
         }
-        let again = if view.live { world.host.live(key).await? } else { world.host.cached(key).await? };
-        let Some(again) = again else { return gone(world, key) };
-        view = again;
     }
     Err(HostError::Unreachable(format!("{key}: {STEPS} steps led to no rest; looked at again later")))
 }
 
-/// One effect.
-async fn step(world: &Arc<World>, key: &Key, view: &View, decision: Decision) -> Result<(), HostError> {
+/// One effect. Says the resource's new version, if it was written.
+async fn step(world: &Arc<World>, key: &Key, view: &View, decision: &Decision) -> Result<Option<String>, HostError> {
     match decision {
-        Decision::Note(status) => note(world, view, &status).await,
-        Decision::Create(run) => world.host.create_run(&run).await,
-        Decision::Execute(order) => {
-            execute(world, key, *order);
-            Ok(())
-        }
-        Decision::End(run, status) => end(world, key, &run, &status).await,
+        Decision::Note(status) => return note(world, view, status).await,
+        Decision::Create(run) => world.host.create_run(run).await?,
+        Decision::Execute(order) => execute(world, key, (**order).clone()),
+        Decision::End(run, status) => end(world, key, run, status).await?,
         Decision::Hurry(_) => {
             world.with(key, |memory| memory.hurried = true);
             if let Some(run) = world.at_work(key) {
                 run.hurry.notify_one();
             }
-            Ok(())
         }
         Decision::Forget(runs) => {
-            for run in &runs {
+            for run in runs {
                 world.host.delete_run(&run.metadata).await?;
             }
-            Ok(())
         }
-        Decision::Probe { login } => probe(world, key, view, login).await,
-        Decision::Look { slot, tried } => {
-            look(world, key, view, slot, &tried.unwrap_or_default()).await;
-            Ok(())
-        }
-        Decision::Wait(_) => Ok(()),
+        Decision::Probe { login } => probe(world, key, view, *login).await?,
+        Decision::Look { slot, tried } => look(world, key, view, *slot, tried.as_deref().unwrap_or_default()).await,
+        Decision::Wait(_) => {}
     }
+    Ok(None)
 }
 
-async fn note(world: &World, view: &View, status: &UserSyncStatus) -> Result<(), HostError> {
+async fn note(world: &World, view: &View, status: &UserSyncStatus) -> Result<Option<String>, HostError> {
     let (metadata, before) = match &view.sync {
         Ok(sync) => (&sync.metadata, sync.status.clone().unwrap_or_default()),
         Err(malformed) => (&malformed.metadata, malformed.status.clone()),
     };
-    world.host.write_status(metadata, status).await?;
+    let version = world.host.write_status(metadata, status).await?;
     for event in events(&before, status) {
-        tracing::info!(event = event.kind.as_str(), "{}", event.message);
+        let last = status.last_run.as_ref().map(|run| run.name.as_str());
+        let run = status.active_run.as_deref().filter(|_| event.kind == EventKind::RunStarted).or(last);
+        tracing::info!(event = event.kind.as_str(), run, "{}", event.message);
         world.host.tell(metadata, &event).await;
     }
-    Ok(())
+    Ok(version)
 }
 
 async fn end(world: &World, key: &Key, run: &UserSyncRun, status: &UserSyncRunStatus) -> Result<(), HostError> {

@@ -18,8 +18,8 @@ pub trait Host: Send + Sync {
     async fn live(&self, key: &Key) -> Result<Option<View>, HostError>;
 
     /// Writes the status of the resource with this metadata (name, namespace, UID, resource version):
-    /// [`HostError::Conflict`] if it has changed since it was read.
-    async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<(), HostError>;
+    /// [`HostError::Conflict`] if it has changed since it was read. Says its new resource version.
+    async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<Option<String>, HostError>;
 
     /// Makes a run. One of that name that is there already: [`HostError::Exists`].
     async fn create_run(&self, run: &UserSyncRun) -> Result<(), HostError>;

@@ -213,7 +213,7 @@ impl Host for World {
         Ok(self.view(key, true))
     }
 
-    async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<(), HostError> {
+    async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<Option<String>, HostError> {
         self.conflict()?;
         let key = Key { namespace: of.namespace.clone().unwrap(), name: of.name.clone().unwrap() };
         let mut objects = self.objects.lock().unwrap();
@@ -224,10 +224,10 @@ impl Host for World {
             return Err(HostError::Conflict("changed".into()));
         }
         sync.status = Some(through_the_api(status));
-        sync.metadata.resource_version = Some(version);
+        sync.metadata.resource_version = Some(version.clone());
         drop(objects);
         self.changed.send(key).unwrap();
-        Ok(())
+        Ok(Some(version))
     }
 
     async fn create_run(&self, run: &UserSyncRun) -> Result<(), HostError> {

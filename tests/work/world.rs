@@ -40,7 +40,7 @@ impl Host for Memory {
         Ok(None)
     }
 
-    async fn write_status(&self, _: &ObjectMeta, _: &UserSyncStatus) -> Result<(), HostError> {
+    async fn write_status(&self, _: &ObjectMeta, _: &UserSyncStatus) -> Result<Option<String>, HostError> {
         panic!("work writes no status")
     }
 

@@ -172,6 +172,20 @@ fn a_spec_edited_after_the_claim_is_the_one_that_runs() {
 }
 
 #[test]
+fn a_slot_that_was_claimed_runs_although_the_schedule_is_another_by_then() {
+    let mut world = World::new(DAILY, "2026-11-22T00:30:00Z");
+    world.rest();
+    world.now = at("2026-11-22T01:00:00Z");
+    while world.step() != "claim Schedule" {}
+    world.edit(|sync| sync.spec.schedule = serde_yaml::from_str("{cron: '30 * * * * ?'}").unwrap());
+    world.now = at("2026-11-22T01:02:00Z");
+    world.restart();
+    world.rest();
+    assert_eq!(world.slots(), ["2026-11-22T01:00:00Z"]);
+    assert_eq!(world.status().active_run, None);
+}
+
+#[test]
 fn a_run_made_by_hand_is_refused_on_itself() {
     let mut world = World::new("", "2026-11-22T00:30:00Z");
     world.rest();

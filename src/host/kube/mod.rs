@@ -204,9 +204,9 @@ impl Host for KubeHost {
         Ok(Some(self.view(seen.read, runs, true)))
     }
 
-    async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<(), HostError> {
+    async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<Option<String>, HostError> {
         let (api, types) = self.dynamic::<UserSync>(of);
-        status::write(&api, &types, of, status).await.map(drop)
+        status::write(&api, &types, of, status).await
     }
 
     async fn create_run(&self, run: &UserSyncRun) -> Result<(), HostError> {

@@ -192,7 +192,7 @@ mod tests {
             verdicts(&seen(&in_order(all, there)))
         };
         let found = read(clash("a", ""), clash("b", ""));
-        assert!(found[0].contains("a.yaml:4:8: spec.source.files: takes files"), "{found:?}");
+        assert!(found[0].contains("a.yaml:4:43: spec.source.files: takes files"), "{found:?}");
         assert_eq!(found[1], "default/b: valid");
         let found = read(clash("a", ""), clash("b", "color: red, "));
         assert_eq!(found[0], "default/a: valid");

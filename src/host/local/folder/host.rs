@@ -48,7 +48,7 @@ impl Host for LocalHost {
         self.files(move |shared, world| Ok(shared.look(world, &key)?)).await
     }
 
-    async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<(), HostError> {
+    async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<Option<String>, HostError> {
         let (of, status) = (of.clone(), status.clone());
         self.files(move |shared, world| {
             let key = key(&of);
@@ -59,9 +59,12 @@ impl Host for LocalHost {
             };
             unchanged(&of, is)?;
             shared.state.write_status(&id(&key), &status)?;
-            shared.look(world, &key)?;
+            let written = shared.look(world, &key)?.and_then(|view| match view.sync {
+                Ok(sync) => sync.metadata.resource_version,
+                Err(malformed) => malformed.metadata.resource_version,
+            });
             world.wrote(key);
-            Ok(())
+            Ok(written)
         })
         .await
     }
