@@ -199,8 +199,9 @@ spec:
     }
 
     fn runs(&self) -> Vec<Value> {
-        let runs = self.cluster.get(&["usersyncruns", "-n", NAMESPACE]).unwrap();
-        runs["items"].as_array().unwrap().clone()
+        // kubectl says nothing of none.
+        let runs = self.cluster.get(&["usersyncruns", "-n", NAMESPACE]);
+        runs.map_or_else(Vec::new, |runs| runs["items"].as_array().unwrap().clone())
     }
 
     fn sync(&self) -> Value {
