@@ -8,7 +8,7 @@ use super::{VerbError, Where, ended};
 use crate::{
     api::{Action, Mode, Trigger, UserSyncRun},
     cli::{Exit, output},
-    control::cause::ended as reason_of,
+    control::cause::{ended as reason_of, ended_at},
     model::report::RunReport,
     sync::render::text::{duration, number, visible_cut},
 };
@@ -66,7 +66,8 @@ pub async fn report(args: &ReportArgs) -> Result<Exit, VerbError> {
 pub async fn runs(args: &RunsArgs) -> Result<Exit, VerbError> {
     let place = args.place.place().await?;
     let mut runs = place.runs(args.name.as_deref()).await?;
-    runs.sort_by_cached_key(|run| std::cmp::Reverse((began(run), run.metadata.name.clone())));
+    // One at work is the newest; of the others several may have begun in one second, but none ended in one moment.
+    runs.sort_by_cached_key(|run| std::cmp::Reverse((ended_at(run).is_none(), ended_at(run), began(run))));
     if args.output == ended::Format::Json {
         for run in &runs {
             output::line(&json(&*place, run).await)?;
