@@ -6,8 +6,10 @@ mod fold;
 mod set;
 mod standing;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use sha2::{Digest, Sha256};
 
 use self::{set::Said, standing::Standing};
 use super::{
@@ -42,7 +44,8 @@ fn of_sync(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp) -> Use
     let before = status.clone();
     let generation = sync.metadata.generation.unwrap_or(1);
     let problems = spec_problems(view, sync);
-    let mut standing = Standing::said(&status, generation);
+    let checked = checked_spec(sync);
+    let mut standing = Standing::said(&status, generation, &checked);
 
     pass_over_missed(sync, &mut status, now);
     own_run(view, memory, &mut status);
@@ -55,6 +58,7 @@ fn of_sync(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp) -> Use
     standing.probed(memory, generation);
 
     status.observed_generation = Some(generation);
+    status.checked_spec = Some(checked);
     status.schedule = Some(words(sync.spec.schedule.as_ref()));
     status.next_schedule_time = next_slot(sync, &status, problems.is_empty(), now);
     let mut said = Said::new(&before, generation, now);
@@ -92,6 +96,16 @@ pub fn spec_problems(view: &View, sync: &UserSync) -> Vec<String> {
     }
     found.extend(view.bounds.iter().flat_map(|bounds| out_of_bounds(sync, bounds)).map(|problem| problem.to_string()));
     found
+}
+
+/// Digest of the parts of the spec that Ready speaks of. Not of those that say when, with whose word and who is told: a
+/// suspended sync is as ready as before.
+fn checked_spec(sync: &UserSync) -> String {
+    let mut spec = sync.spec.clone();
+    (spec.suspend, spec.schedule, spec.report) = (false, None, None);
+    (spec.safeguards, spec.history) = Default::default();
+    // Types whose keys are texts: they always become JSON.
+    HEXLOWER.encode(&Sha256::digest(serde_json::to_vec(&spec).unwrap_or_default()))
 }
 
 fn target_missing(view: &View, sync: &UserSync) -> bool {

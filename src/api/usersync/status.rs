@@ -20,6 +20,10 @@ pub struct UserSyncStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+    /// SHA-256 of the parts of the spec that Ready speaks of, in hexadecimal: while they stay, so does Ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub checked_spec: Option<String>,
     /// The connection in one word: Active, Suspended, or Failing, which wins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<Connection>,

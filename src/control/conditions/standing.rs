@@ -32,11 +32,14 @@ pub(super) struct Standing {
 type Saying = (&'static str, &'static str, String);
 
 impl Standing {
-    /// As the status has it, if that is of this generation.
-    pub fn said(status: &UserSyncStatus, generation: i64) -> Self {
+    /// As the status has it, if that is of this generation, or of one that differs in nothing that matters here.
+    pub fn said(status: &UserSyncStatus, generation: i64, checked: &str) -> Self {
+        let same = status.checked_spec.as_deref() == Some(checked);
         let current = |kind: &str| {
             let conditions = status.conditions.iter();
-            conditions.into_iter().find(|said| said.type_ == kind && said.observed_generation == Some(generation))
+            conditions
+                .into_iter()
+                .find(|said| said.type_ == kind && (same || said.observed_generation == Some(generation)))
         };
         let said = |kind: &str| match current(kind) {
             Some(said) if said.status == "True" => Use::Good,

@@ -70,7 +70,7 @@ fn a_suspended_sync_runs_by_annotation_only_and_makes_up_for_nothing() {
     let mut world = World::new(DAILY, "2026-11-22T00:30:00Z");
     world.rest();
     world.edit(|sync| sync.spec.suspend = true);
-    assert_eq!(world.rest().last().unwrap(), "wait");
+    assert_eq!(world.rest(), ["note", "wait"], "nobody is asked again");
     let (ready, suspended) = (world.said("Ready"), world.said("Suspended"));
     assert_eq!((ready.as_str(), suspended.as_str()), ("True Ready", "True Suspended"), "Ready doesn't flip");
     assert_eq!(world.status().next_schedule_time, None);
