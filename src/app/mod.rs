@@ -116,7 +116,7 @@ impl App {
     fn keep(&self, id: &SyncId, spec: &UserSyncRunSpec, run: &Ended) -> anyhow::Result<()> {
         let object = ended(&id.namespace, spec.clone(), &run.report, run.file.as_ref(), run.last.as_deref());
         self.state.write_run(id, &object).context("the run has ended, but can't be kept in the state folder")?;
-        let status = after_run(self.state.status(id)?.unwrap_or_default(), spec.generation, &run.report);
+        let status = after_run(self.state.status(id)?.unwrap_or_default(), &object);
         self.state.write_status(id, &status)?;
         Ok(())
     }

@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
+use crate::{api::usersync::source::SourceSpec, model::reason::Reason};
+
 /// A back-off, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
@@ -15,6 +17,18 @@ impl Backoff {
     pub const fn seconds(first: i64, limit: i64) -> Self {
         Self { first, limit }
     }
+
+    /// For what failed like this: a Secret that is read again, a folder of this machine or a server that is asked again.
+    pub const fn for_reason(reason: Option<Reason>, source: &SourceSpec) -> Self {
+        match reason {
+            Some(Reason::ReferenceMissing) => Self::REFERENCES,
+            _ if source.directory.is_some() => Self::seconds(2, 30),
+            _ => Self::seconds(2, 120),
+        }
+    }
+
+    /// Secrets and ConfigMaps that are read again.
+    pub const REFERENCES: Self = Self::seconds(5, 60);
 
     /// The wait after that many failures in a row (1 is the first). The jitter, a fifth less at most, follows from `of`
     /// and the number: the same question always has the same answer.

@@ -9,7 +9,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference,
 use sha2::{Digest, Sha256};
 
 use crate::{
-    api::{API_VERSION, Mode, SYNC_UID, Trigger, UserSync, UserSyncRun, UserSyncRunSpec, UserSyncStatus},
+    api::{
+        API_VERSION, Mode, SYNC_UID, Trigger, UserSync, UserSyncRun, UserSyncRunSpec, UserSyncRunStatus, UserSyncStatus,
+    },
     model::{condition::SUCCEEDED, reason::Reason, sync::Cause},
 };
 
@@ -112,8 +114,12 @@ pub fn named<'a>(runs: &'a [UserSyncRun], name: &str) -> Option<&'a UserSyncRun>
 
 /// Whether the run succeeded, why it ended as it did, and that in words. None while it works, or before.
 pub fn ended(run: &UserSyncRun) -> Option<(bool, &str, &str)> {
-    let conditions = &run.status.as_ref()?.conditions;
-    let condition = conditions.iter().find(|condition| condition.type_ == SUCCEEDED)?;
+    verdict(run.status.as_ref()?)
+}
+
+/// The same, of a run with this status.
+pub fn verdict(status: &UserSyncRunStatus) -> Option<(bool, &str, &str)> {
+    let condition = status.conditions.iter().find(|condition| condition.type_ == SUCCEEDED)?;
     match condition.status.as_str() {
         "True" => Some((true, &condition.reason, &condition.message)),
         "False" => Some((false, &condition.reason, &condition.message)),

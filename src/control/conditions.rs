@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sha2::{Digest, Sha256};
 
+pub use self::fold::{remember, synced};
 use self::{set::Said, standing::Standing};
 use super::{
     cause::{claimed, named, run_digest, run_of},
@@ -85,7 +86,7 @@ fn of_sync(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp) -> Use
 }
 
 /// Everything that code finds wrong with the spec.
-pub fn spec_problems(view: &View, sync: &UserSync) -> Vec<String> {
+fn spec_problems(view: &View, sync: &UserSync) -> Vec<String> {
     let mut found: Vec<String> = problems(&sync.spec).iter().map(ToString::to_string).collect();
     if target_missing(view, sync) {
         found.push(
@@ -110,6 +111,13 @@ fn checked_spec(sync: &UserSync) -> String {
 
 fn target_missing(view: &View, sync: &UserSync) -> bool {
     view.target_required && sync.spec.target.as_ref().is_none_or(|target| target.url.is_none())
+}
+
+/// Whether the status says that the spec can't be obeyed.
+pub fn says_invalid(status: &UserSyncStatus) -> bool {
+    let reasons = [ConditionReason::InvalidSpec, ConditionReason::TargetRequired];
+    let invalid = |reason: &str| reasons.iter().any(|invalid| invalid.as_str() == reason);
+    status.conditions.iter().any(|said| said.type_ == STALLED && invalid(&said.reason))
 }
 
 fn invalid(sync: &UserSync, view: &View, problems: &[String]) -> (ConditionReason, String) {

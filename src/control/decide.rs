@@ -20,7 +20,7 @@ use self::{claim::claim, polls::Poll, probes::Probe};
 pub use self::{polls::sight, probes::probed};
 use super::{
     cause::ended,
-    conditions::{spec_problems, status},
+    conditions::{says_invalid, status},
     history::expired,
     requests,
     schedule::Due,
@@ -55,7 +55,7 @@ pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
     }
     if memory.at_work.is_some() {
         // Its claim is gone, and so is the run: it is stopped, and nothing else starts before it has ended.
-        return if view.live { Decision::Wait(None) } else { Decision::Forget(Vec::new()) };
+        return if view.live { Decision::Wait(None) } else { Decision::Refresh };
     }
     if let Some(stray) = stray(&view.runs) {
         return Decision::End(Box::new(stray.clone()), Box::new(told::refused(written)));
@@ -66,7 +66,7 @@ pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
             return Decision::Forget(expired);
         }
     }
-    if !spec_problems(view, sync).is_empty() {
+    if says_invalid(&status) {
         return Decision::Wait(None);
     }
     next(view, sync, &status, memory, now)

@@ -13,7 +13,7 @@ use crate::{
     api::{UserSyncRun, UserSyncRunStatus},
     control::{
         backoff::Backoff,
-        cause::{ended, named},
+        cause::{ended, named, verdict},
         told::at_work,
     },
     model::{
@@ -51,7 +51,7 @@ pub(super) async fn carry_out(world: &World, key: &Key, order: &Order, reach: &A
         drop(turn);
         let wait = match done {
             Ok(status) => {
-                let trouble = trouble(&order.run, &status)
+                let trouble = trouble(&status)
                     .filter(|_| !last && !reach.stop.is_cancelled())
                     .filter(|_| order.until.is_some_and(|until| Timestamp::now() < until));
                 let Some(trouble) = trouble else { return Some(status) };
@@ -84,20 +84,14 @@ pub(super) async fn carry_out(world: &World, key: &Key, order: &Order, reach: &A
 }
 
 /// What the run should wait for to get better, if that may help.
-fn trouble(run: &UserSyncRun, status: &UserSyncRunStatus) -> Option<Failure> {
-    let run = UserSyncRun { status: Some(status.clone()), ..run.clone() };
-    let (_, reason, message) = ended(&run)?;
+fn trouble(status: &UserSyncRunStatus) -> Option<Failure> {
+    let (_, reason, message) = verdict(status)?;
     let reason = Reason::named(reason).filter(|reason| reason.heals())?;
     Some(Failure { reason, message: message.to_owned() })
 }
 
 fn pause(order: &Order, reason: Reason, failures: u32) -> Duration {
-    let directory = order.run.spec.sync_spec.source.directory.is_some();
-    let backoff = match reason {
-        Reason::ReferenceMissing => Backoff::seconds(5, 60),
-        _ if directory => Backoff::seconds(2, 30),
-        _ => Backoff::seconds(2, 120),
-    };
+    let backoff = Backoff::for_reason(Some(reason), &order.run.spec.sync_spec.source);
     let wait: SignedDuration = backoff.after(failures, order.run.metadata.name.as_deref().unwrap_or_default());
     Duration::try_from(wait).unwrap_or_default()
 }

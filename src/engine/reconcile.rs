@@ -95,7 +95,7 @@ async fn step(world: &Arc<World>, key: &Key, view: &View, decision: &Decision) -
         }
         Decision::Probe { login } => probe(world, key, view, *login).await?,
         Decision::Look { slot, tried } => look(world, key, view, *slot, tried.as_deref().unwrap_or_default()).await,
-        Decision::Wait(_) => {}
+        Decision::Wait(_) | Decision::Refresh => {}
     }
     Ok(None)
 }

@@ -114,6 +114,8 @@ pub struct Order {
 pub enum Decision {
     /// Nothing to do until then, or until something changes.
     Wait(Option<Timestamp>),
+    /// What was seen lags behind: what to do follows from what is there now.
+    Refresh,
     /// Write this status, unless the resource has changed meanwhile.
     Note(Box<UserSyncStatus>),
     /// Make this run, which the status has claimed.

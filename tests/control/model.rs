@@ -171,8 +171,9 @@ impl Control {
             Decision::Execute(order) => Choice::Execute(self.orders.kept(&order)),
             Decision::End(run, status) => Choice::End(self.runs.stored(&run), self.ends.stored(&status)),
             Decision::Hurry(_) => Choice::Hurry,
-            // To forget nothing is to look at the truth.
-            Decision::Forget(runs) if runs.is_empty() && view.live => Choice::Wait(None),
+            // On the truth there is nothing newer to see; on anything else to forget nothing is to look at it.
+            Decision::Refresh if view.live => Choice::Wait(None),
+            Decision::Refresh => Choice::Forget(Vec::new()),
             Decision::Forget(runs) => Choice::Forget(runs.iter().map(|run| self.runs.stored(run)).collect()),
             Decision::Probe { login } => Choice::Probe(login),
             Decision::Look { slot, tried } => Choice::Look(slot, self.tried.kept(&tried)),

@@ -120,7 +120,7 @@ impl World {
             "mapping": {"userId": {"column": "id"}, "properties": [{"property": "email"}, {"property": "city"}]},
             "target": {"url": {"secretKeyRef": {"name": "users-db", "key": "url"}}},
         });
-        merge(&mut spec, patch);
+        json_patch::merge(&mut spec, &patch);
         let object = json!({
             "apiVersion": "usersync.dev/v1alpha1", "kind": "UserSync", "spec": spec,
             "metadata": {"name": "hr", "namespace": "people", "uid": "0-1", "generation": 1},
@@ -196,24 +196,6 @@ impl Outcome {
 
     pub fn started(&self) -> Time {
         self.0.start_time.clone().unwrap()
-    }
-}
-
-/// JSON Merge Patch (RFC 7386).
-fn merge(value: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *value = patch;
-        return;
-    };
-    if !value.is_object() {
-        *value = json!({});
-    }
-    for (key, patch) in patch {
-        if patch.is_null() {
-            value.as_object_mut().unwrap().remove(&key);
-        } else {
-            merge(&mut value[&key], patch);
-        }
     }
 }
 

@@ -22,12 +22,22 @@ pub(super) fn fold(status: &mut UserSyncStatus, run: &UserSyncRun) {
         (Trigger::SimulateNow, Some(token)) => status.last_completed_simulate_now = Some(token.clone()),
         _ => {}
     }
+    remember(status, run);
+    // Where there was nothing to import, or it was not this run's fault, the verdict before stays.
+    let says_nothing = [Reason::NoFile, Reason::ApprovalOutdated, Reason::Stopped, Reason::Refused];
+    let reason = ended(run).and_then(|(_, reason, _)| Reason::named(reason));
+    if !reason.is_some_and(|reason| says_nothing.contains(&reason)) {
+        synced(status, run);
+    }
+}
+
+/// Notes a run that has ended as the last one, and among the recent ones.
+pub fn remember(status: &mut UserSyncStatus, run: &UserSyncRun) {
     let Some(summary) = summary(run) else { return };
     status.recent_runs.retain(|recent| recent.name != summary.name);
     status.recent_runs.insert(0, summary.clone());
     status.recent_runs.truncate(RECENT);
     status.last_run = Some(summary);
-    synced(status, run);
 }
 
 /// What the runs say, where the status says nothing of any: somebody emptied it.
@@ -68,14 +78,10 @@ fn summary(run: &UserSyncRun) -> Option<RunSummary> {
     })
 }
 
-/// The verdict of the last import. Where there was nothing to import, or not this run's fault, the verdict before stays.
-fn synced(status: &mut UserSyncStatus, run: &UserSyncRun) {
+/// Notes the verdict of the last import; a simulation has none.
+pub fn synced(status: &mut UserSyncStatus, run: &UserSyncRun) {
     let Some((_, name, message)) = ended(run).filter(|_| run.spec.mode == Mode::Import) else { return };
     let reason = Reason::named(name);
-    let says_nothing = [Reason::NoFile, Reason::ApprovalOutdated, Reason::Stopped, Reason::Refused];
-    if reason.is_some_and(|reason| says_nothing.contains(&reason)) {
-        return;
-    }
     let done = reason.is_some_and(|reason| matches!(reason.verdict(), Verdict::Completed | Verdict::Rejects));
     let at = run.status.as_ref().and_then(|status| status.completion_time.clone());
     let at = at.unwrap_or(Time(jiff::Timestamp::UNIX_EPOCH));

@@ -39,7 +39,7 @@ pub(super) fn work_on(view: &View, sync: &UserSync, status: &UserSyncStatus, mem
         None => match claimed(sync, status, &approvals(sync, &view.runs)) {
             Some(cause) => Decision::Create(Box::new(run_of(sync, &cause, &view.runs))),
             // A cache that lags behind: what is there now says more.
-            None => Decision::Forget(Vec::new()),
+            None => Decision::Refresh,
         },
     }
 }

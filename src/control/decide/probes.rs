@@ -8,7 +8,6 @@ use crate::{
     control::{backoff::Backoff, cause::uid},
     model::{
         condition::READY,
-        reason::Reason,
         sync::Fitness,
         view::{Memory, Probed},
     },
@@ -49,8 +48,7 @@ pub(super) fn due(sync: &UserSync, status: &UserSyncStatus, memory: &Memory, now
         (Some(Err(_)), None) => Probe::Now { login: true },
         (reason, Some(probed)) => {
             let reason = reason.and_then(Result::err);
-            let local = sync.spec.source.directory.is_some();
-            let wait = backoff(reason, local).after(probed.failures, uid(sync));
+            let wait = Backoff::for_reason(reason, &sync.spec.source).after(probed.failures, uid(sync));
             Probe::at_or_now(later(probed.at, wait), now, true)
         }
     }
@@ -63,7 +61,8 @@ fn denied(sync: &UserSync, status: &UserSyncStatus, probed: Option<&Probed>, now
     if probed.failures == 0 && probed.fitness.found.is_none() {
         return Probe::Now { login: true };
     }
-    let references = Probe::at_or_now(later(probed.at, REFERENCES.after(probed.failures, uid(sync))), now, false);
+    let references =
+        Probe::at_or_now(later(probed.at, Backoff::REFERENCES.after(probed.failures, uid(sync))), now, false);
     let polls = sync.spec.schedule.as_ref().is_some_and(|schedule| schedule.every.is_some());
     // A new process doesn't know of the last login; the condition says when they began to fail.
     let since = status.conditions.iter().find(|said| said.type_ == READY).map(|said| said.last_transition_time.0);
@@ -82,16 +81,6 @@ fn denied(sync: &UserSync, status: &UserSyncStatus, probed: Option<&Probed>, now
 fn hours_from(since: Timestamp, at: Timestamp) -> Timestamp {
     let hours = at.duration_since(since).as_hours().max(0);
     later(since, SignedDuration::from_hours(hours))
-}
-
-const REFERENCES: Backoff = Backoff::seconds(5, 60);
-
-fn backoff(reason: Option<Reason>, local: bool) -> Backoff {
-    match reason {
-        Some(Reason::ReferenceMissing) => REFERENCES,
-        _ if local => Backoff::seconds(2, 30),
-        _ => Backoff::seconds(2, 120),
-    }
 }
 
 fn later(from: Timestamp, by: SignedDuration) -> Timestamp {

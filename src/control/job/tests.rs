@@ -61,26 +61,8 @@ fn spec(patch: Value) -> Value {
         },
         "target": {"url": {"secretKeyRef": {"name": "users-db", "key": "url"}}},
     });
-    merge(&mut spec, patch);
+    json_patch::merge(&mut spec, &patch);
     spec
-}
-
-/// JSON Merge Patch (RFC 7386).
-fn merge(value: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *value = patch;
-        return;
-    };
-    if !value.is_object() {
-        *value = json!({});
-    }
-    for (key, patch) in patch {
-        if patch.is_null() {
-            value.as_object_mut().unwrap().remove(&key);
-        } else {
-            merge(&mut value[&key], patch);
-        }
-    }
 }
 
 /// The sync with that spec.
@@ -178,7 +160,7 @@ fn problems_say_where_and_what_to_do() {
     let directory = json!({"sftp": null, "path": null, "directory": {"path": "inbox"}});
     let deactivate = |removal: Value| {
         let mut all = json!({"policy": "Deactivate", "set": {"active": "false"}});
-        merge(&mut all, removal);
+        json_patch::merge(&mut all, &removal);
         json!({"action": "Mirror", "removal": all})
     };
     let property = |property: Value| json!({"mapping": {"properties": [property]}});

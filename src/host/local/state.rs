@@ -88,8 +88,7 @@ impl State {
 
     /// Keeps a run of the sync, under the name that it has; [`super::ended::ended`] makes it of a report.
     pub fn write_run(&self, sync: &SyncId, run: &UserSyncRun) -> Result<(), StateError> {
-        let folder = self.root.join("runs").join(one_name(&sync.namespace)?);
-        write_yaml(&folder.join(format!("{}.yaml", one_name(run.metadata.name.as_deref().unwrap_or_default())?)), run)
+        write_yaml(&self.run_path(&sync.namespace, run.metadata.name.as_deref().unwrap_or_default())?, run)
     }
 
     /// The runs of a sync that were kept, newest first. One damaged file in the namespace's folder is an error: whose

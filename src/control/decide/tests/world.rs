@@ -176,6 +176,7 @@ impl World {
                 self.memory.hurried = true;
                 "hurry".into()
             }
+            Decision::Refresh => panic!("what is seen here is never old"),
             Decision::Forget(runs) => {
                 assert!(!runs.is_empty());
                 self.all.retain(|known| !runs.iter().any(|run| run.metadata.name == known.metadata.name));
