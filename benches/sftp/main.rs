@@ -19,7 +19,7 @@ use support::{delay::Proxy, sshd::Sshd};
 use usersync::{
     model::{file::Stamp, job::SftpJob},
     ports::Source,
-    source::sftp::Sftp,
+    source::{servers::Servers, sftp::Sftp},
 };
 
 const BYTES: usize = 200_000_000;
@@ -68,11 +68,11 @@ async fn compare(one_way: Duration) -> (f64, f64) {
 }
 
 async fn fetch(job: &SftpJob, copy: &Path) {
-    let source = Sftp::new(job.clone());
+    let source = Sftp::new(job.clone(), &Servers::default());
     let listed = source.list().await.unwrap();
     let stamp = Stamp::from(listed.iter().find(|listed| listed.name == "users.csv").unwrap());
     let mut into = tokio::fs::File::create(copy).await.unwrap();
-    source.fetch(&stamp, &mut into, &|_| {}).await.unwrap();
+    source.fetch(&stamp, 0, &mut into, &|_| {}).await.unwrap();
     tokio::io::AsyncWriteExt::flush(&mut into).await.unwrap();
 }
 

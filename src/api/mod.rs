@@ -27,7 +27,7 @@ pub use self::{
     usersync::{
         Action, ConflictMode, UserSync, UserSyncSpec,
         mapping::{EmptyCell, PropertyPolicy, PropertyType},
-        server::Algorithms,
+        server::{Algorithms, FtpTls},
         source::Select,
         status::UserSyncStatus,
     },

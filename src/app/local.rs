@@ -36,6 +36,8 @@ pub struct Local {
     pub secrets: Option<PathBuf>,
     /// How runs are carried out.
     pub options: Options,
+    /// Logins at once on each server, at most.
+    pub logins: usize,
     /// Tells installations apart that write to one database.
     pub instance: String,
     /// Where metrics and health are served, if anywhere.
@@ -70,6 +72,7 @@ impl Local {
         };
         let bounds = Bounds::Anywhere(absolute(&self.folder)?);
         let (data, reports) = (absolute(state.root())?, absolute(&state.reports())?);
-        Ok(Arc::new(Worker::new(host, self.instance.clone(), data, reports, move |_| bounds.clone())))
+        let worker = Worker::new(host, self.instance.clone(), data, reports, move |_| bounds.clone());
+        Ok(Arc::new(worker.with_logins(self.logins)))
     }
 }

@@ -30,12 +30,14 @@ use crate::{
     },
     ports::{Ports, StoreError, UserStore, Watch},
     reports::folder::Folder,
-    source, store,
+    source::{self, servers::Servers},
+    store,
 };
 
 /// A process at work on one state folder.
 pub struct App {
     state: State,
+    servers: Servers,
 }
 
 /// A sync as it was written, and as a run needs it.
@@ -60,7 +62,7 @@ pub struct Request {
 impl App {
     /// Opens the state folder; makes it when it is missing.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
-        Ok(Self { state: State::open(folder)? })
+        Ok(Self { state: State::open(folder)?, servers: Servers::default() })
     }
 
     /// The state folder.
@@ -106,7 +108,7 @@ impl App {
 
     async fn ports(&self, job: &Job, watch: Arc<dyn Watch>) -> Ports {
         Ports {
-            source: source::open(&job.sync.source),
+            source: source::open(&job.sync.source, &self.servers),
             store: store::open(&job.sync, &self.state.users_db(), job.mode).await,
             reports: Arc::new(Folder::new(self.state.reports())),
             watch,

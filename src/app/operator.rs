@@ -28,6 +28,8 @@ pub struct Operator {
     pub namespaces: Vec<String>,
     /// How runs are carried out.
     pub options: Options,
+    /// Logins at once on each server, at most.
+    pub logins: usize,
     /// Where runs keep what they must remember.
     pub data: PathBuf,
     /// Where reports are kept.
@@ -85,6 +87,7 @@ impl Operator {
     fn worker(&self, host: Arc<KubeHost>) -> Arc<Worker> {
         let bounds = self.bounds();
         let (data, reports) = (self.data.clone(), self.reports.clone());
-        Arc::new(Worker::new(host, self.instance.clone(), data, reports, move |_| bounds.clone()))
+        let worker = Worker::new(host, self.instance.clone(), data, reports, move |_| bounds.clone());
+        Arc::new(worker.with_logins(self.logins))
     }
 }

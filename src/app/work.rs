@@ -27,7 +27,8 @@ use crate::{
     },
     ports::{Host, HostError, Ports, Source, UserStore, Watch, Work},
     reports::folder::Folder,
-    source, store,
+    source::{self, servers::Servers},
+    store,
 };
 
 /// How long a run waits for another process of this machine to let go of the sync: one that is about to end holds it until
@@ -51,6 +52,7 @@ pub struct Worker {
     data: PathBuf,
     reports: Folder,
     bounds: Arc<BoundsOf>,
+    servers: Servers,
 }
 
 impl Worker {
@@ -63,7 +65,20 @@ impl Worker {
         reports: PathBuf,
         bounds: impl Fn(&Key) -> Bounds + Send + Sync + 'static,
     ) -> Self {
-        Self { host, instance, data, reports: Folder::new(reports), bounds: Arc::new(bounds) }
+        Self {
+            host,
+            instance,
+            data,
+            reports: Folder::new(reports),
+            bounds: Arc::new(bounds),
+            servers: Servers::default(),
+        }
+    }
+
+    /// The same, with at most so many logins at once on each server.
+    pub fn with_logins(mut self, logins: usize) -> Self {
+        self.servers = Servers::new(logins);
+        self
     }
 
     /// The job of a sync with the references as they are now, and what these are. The inner error is what is wrong with them.
@@ -75,7 +90,7 @@ impl Worker {
     }
 
     fn source(&self, job: &SyncJob) -> Arc<dyn Source> {
-        source::open(&job.source)
+        source::open(&job.source, &self.servers)
     }
 
     async fn store(&self, job: &SyncJob, mode: Mode) -> Arc<dyn UserStore> {

@@ -25,6 +25,9 @@ pub struct OperatorArgs {
     /// How many runs work at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     max_concurrent_runs: u16,
+    /// How many logins one SFTP or FTP server gets at once
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    max_logins_per_server: u16,
     /// On SIGTERM, how long runs at work have to commit or to roll back
     #[arg(long, value_name = "DURATION", default_value = "25s")]
     grace: Duration,
@@ -73,6 +76,7 @@ pub fn operator(args: OperatorArgs) -> anyhow::Result<Exit> {
     let reports = std::path::absolute(args.reports.unwrap_or_else(|| data.join("reports")))?;
     let operator = Operator {
         namespaces: args.namespaces,
+        logins: usize::from(args.max_logins_per_server),
         options: Options { max_concurrent_runs: usize::from(args.max_concurrent_runs), grace: args.grace.get() },
         data,
         reports,

@@ -28,7 +28,7 @@ pub use self::{
 };
 use crate::{
     api::{
-        UserSync, UserSyncSpec,
+        Algorithms, FtpTls, UserSync, UserSyncSpec,
         limit::Limit as LimitSpec,
         usersync::{
             csv::{CsvSpec, Delimiter},
@@ -240,6 +240,22 @@ fn warnings(spec: &UserSyncSpec) -> Vec<String> {
         .collect();
     if spec.safeguards.min_rows == 0 {
         warnings.push("safeguards.minRows is 0: a file without rows is not held".to_owned());
+    }
+    if let Some(ftp) = &spec.source.ftp {
+        if ftp.tls == FtpTls::None {
+            warnings.push(
+                "source.ftp.tls is None: the password and everybody's data cross the network in the clear".to_owned(),
+            );
+        }
+        if ftp.anonymous {
+            warnings.push("source.ftp.anonymous: whoever reaches the server can read and replace the files".to_owned());
+        }
+    }
+    if spec.source.sftp.as_ref().is_some_and(|sftp| sftp.algorithms == Algorithms::Legacy) {
+        warnings.push(
+            "source.sftp.algorithms is Legacy: the connection may be protected by algorithms that are broken"
+                .to_owned(),
+        );
     }
     if spec.action == crate::api::Action::Delete && !spec.mapping.properties.is_empty() {
         warnings.push("action: Delete writes no property: mapping.properties is only checked".to_owned());

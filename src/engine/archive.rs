@@ -222,6 +222,7 @@ mod tests {
         async fn fetch(
             &self,
             _: &Stamp,
+            _: u64,
             _: &mut (dyn tokio::io::AsyncWrite + Send + Unpin),
             _: &(dyn Fn(u64) + Send + Sync),
         ) -> Result<u64, SourceError> {

@@ -68,7 +68,7 @@ async fn copy(ports: &Ports, stamp: &Stamp, path: &Path) -> Result<String, RunEr
     let mut into = Hashing { file: BufWriter::with_capacity(512 << 10, file), hash: Sha256::new() };
     let at = |done| Progress { step: Step::Fetch, done, of: Some(stamp.size) };
     ports.watch.at(at(0));
-    let size = ports.source.fetch(stamp, &mut into, &|done| ports.watch.at(at(done))).await?;
+    let size = ports.source.fetch(stamp, 0, &mut into, &|done| ports.watch.at(at(done))).await?;
     into.shutdown().await?;
     if size != stamp.size {
         return Err(SourceError::Changed(format!("{} has {size} bytes instead of {}", stamp.name, stamp.size)).into());

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{file::Stamp, secret::Secret, sync::Tried};
-use crate::api::{Action, Algorithms, ConflictMode, EmptyCell, Mode, PropertyPolicy, PropertyType, Select};
+use crate::api::{Action, Algorithms, ConflictMode, EmptyCell, FtpTls, Mode, PropertyPolicy, PropertyType, Select};
 
 /// Which sync, of which installation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -122,6 +122,8 @@ pub enum SourceJob {
     },
     /// A folder on an SFTP server.
     Sftp(Box<SftpJob>),
+    /// A folder on an FTP server.
+    Ftp(Box<FtpJob>),
 }
 
 /// Where the folders and SQLite files that a sync names may lie.
@@ -160,6 +162,36 @@ pub struct SftpJob {
     pub timeouts: SourceTimeouts,
 }
 
+/// An FTP server and how to get in.
+#[derive(Clone, Debug)]
+pub struct FtpJob {
+    /// Host name or address.
+    pub host: String,
+    /// 21, or 990 with implicit TLS, unless said otherwise.
+    pub port: u16,
+    /// The folder on the server.
+    pub path: String,
+    /// How the connection is protected.
+    pub tls: FtpTls,
+    /// Who logs in; None: anybody, as the manifest says.
+    pub login: Option<FtpLogin>,
+    /// PEM certificates to trust instead of the system's.
+    pub ca_bundle: Option<String>,
+    /// The name that the server's certificate must have.
+    pub server_name: String,
+    /// How long to wait.
+    pub timeouts: SourceTimeouts,
+}
+
+/// Who logs in to an FTP server.
+#[derive(Clone, Debug)]
+pub struct FtpLogin {
+    /// The name.
+    pub username: String,
+    /// The password.
+    pub password: Secret,
+}
+
 /// How long to wait for a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceTimeouts {
@@ -167,6 +199,8 @@ pub struct SourceTimeouts {
     pub connect: Duration,
     /// Until the login is answered.
     pub login: Duration,
+    /// From the request for a file to its first byte.
+    pub first_byte: Duration,
     /// Without a byte during a transfer, or an answer to a request.
     pub stall: Duration,
 }
@@ -184,10 +218,21 @@ pub struct Take {
     pub stable_for: Duration,
     /// A marker file's name with `{name}` in it.
     pub wait_for: Option<String>,
+    /// How far a compressed file may unfold.
+    pub unpack: Unpack,
     /// After the commit.
     pub after_import: After,
     /// After a run that failed because of the file.
     pub after_failure: After,
+}
+
+/// How far a compressed file may unfold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unpack {
+    /// Bytes once unpacked, at most.
+    pub max_size: u64,
+    /// Times the compressed size, at most.
+    pub max_ratio: u32,
 }
 
 /// What becomes of a file.

@@ -52,11 +52,14 @@ pub trait Source: Send + Sync {
     /// What the file looks like now; None if there is none (or it is no regular file).
     async fn stat(&self, name: &str) -> Result<Option<Stamp>, SourceError>;
 
-    /// Copies the file's bytes to `into`, in order, and says how many there were. Fails with
-    /// [`SourceError::Changed`] as soon as there are more than `file.size`, or fewer at the end.
+    /// Copies the file's bytes to `into`, in order, beginning at the offset `from`, and says how large the whole file was:
+    /// what lies before `from` counts, for `progress` too. Fails with [`SourceError::Changed`] if the file is not what was
+    /// listed, as soon as there are more bytes than `file.size`, or fewer at the end. After any other error the bytes that
+    /// came stand: the next call may go on behind them.
     async fn fetch(
         &self,
         file: &Stamp,
+        from: u64,
         into: &mut (dyn AsyncWrite + Send + Unpin),
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<u64, SourceError>;
@@ -67,6 +70,9 @@ pub trait Source: Send + Sync {
 
     /// Deletes a file.
     async fn delete(&self, name: &str) -> Result<(), SourceError>;
+
+    /// Gives the login back, because nothing is asked for a while: the next call logs in anew.
+    async fn rest(&self) {}
 }
 
 /// Why a source failed. Each message is whole: what, where, why, what to do; no secret.

@@ -1,20 +1,24 @@
 //! Adapters that fetch files.
 
 pub mod directory;
+pub mod ftp;
 mod name;
+pub mod servers;
 pub mod sftp;
 
 use std::sync::Arc;
 
+use self::servers::Servers;
 use crate::{model::job::SourceJob, ports::Source};
 
-/// The source that a job names. Nothing is connected or opened yet.
-pub fn open(job: &SourceJob) -> Arc<dyn Source> {
+/// The source that a job names, on one of these servers if it is on any. Nothing is connected or opened yet.
+pub fn open(job: &SourceJob, servers: &Servers) -> Arc<dyn Source> {
     match job {
         SourceJob::Directory { path, beneath } => {
             Arc::new(directory::Directory::new(path.clone()).beneath(beneath.clone()))
         }
-        SourceJob::Sftp(job) => Arc::new(sftp::Sftp::new(job.as_ref().clone())),
+        SourceJob::Sftp(job) => Arc::new(sftp::Sftp::new(job.as_ref().clone(), servers)),
+        SourceJob::Ftp(job) => Arc::new(ftp::Ftp::new(job.as_ref().clone(), servers)),
     }
 }
 

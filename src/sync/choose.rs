@@ -155,7 +155,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::{counts::Counts, job::After};
+    use crate::model::{
+        counts::Counts,
+        job::{After, Unpack},
+    };
 
     fn take(select: Select) -> Take {
         Take {
@@ -164,6 +167,7 @@ mod tests {
             max_size: 100,
             stable_for: Duration::ZERO,
             wait_for: None,
+            unpack: Unpack { max_size: 100, max_ratio: 100 },
             after_import: After::Keep,
             after_failure: After::Keep,
         }

@@ -6,7 +6,7 @@ use usersync::{
     control::schedule::next,
     model::{
         file::{Listed, ListedKind, Stamp},
-        job::{After, Take},
+        job::{After, Take, Unpack},
     },
 };
 
@@ -59,6 +59,7 @@ pub fn take() -> Take {
         max_size: 1_000,
         stable_for: std::time::Duration::from_secs(2),
         wait_for: None,
+        unpack: Unpack { max_size: 1 << 20, max_ratio: 100 },
         after_import: After::Keep,
         after_failure: After::Keep,
     }

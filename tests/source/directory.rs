@@ -12,7 +12,7 @@ use usersync::{
         job::SourceJob,
     },
     ports::{Source, SourceError},
-    source::{self, directory::Directory},
+    source::{self, directory::Directory, servers::Servers},
 };
 
 use crate::{fetch, listed, noise, says};
@@ -61,7 +61,8 @@ async fn a_folder_is_listed_and_files_are_fetched() {
 #[tokio::test]
 async fn a_large_file_comes_unchanged() {
     let (folder, _) = folder();
-    let source = source::open(&SourceJob::Directory { path: folder.path().to_owned(), beneath: None });
+    let source =
+        source::open(&SourceJob::Directory { path: folder.path().to_owned(), beneath: None }, &Servers::default());
     for size in [0, 1, 524_288, 5_000_001] {
         let content = noise(size);
         fs::write(folder.path().join("users.csv"), &content).unwrap();
@@ -142,7 +143,7 @@ async fn a_file_that_changes_while_it_is_read_is_not_taken() {
     for (what, change) in cases {
         fs::write(&path, &content).unwrap();
         let stamp = listed(&source, "users.csv").await;
-        let result = source.fetch(&stamp, &mut Changing(Some(|| change(&path))), &|_| {}).await;
+        let result = source.fetch(&stamp, 0, &mut Changing(Some(|| change(&path))), &|_| {}).await;
         match what {
             "vanishes" => assert!(matches!(result, Err(SourceError::Missing(_))), "{what}: {result:?}"),
             _ => assert!(matches!(result, Err(SourceError::Changed(_))), "{what}: {result:?}"),

@@ -5,7 +5,7 @@ use std::fs;
 use usersync::{
     model::{job::SftpJob, secret::Secret},
     ports::{Source, SourceError},
-    source::sftp::Sftp,
+    source::{servers::Servers, sftp::Sftp},
 };
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 
 async fn names(job: SftpJob) -> Result<Vec<String>, SourceError> {
-    Ok(Sftp::new(job).list().await?.into_iter().map(|listed| listed.name).collect())
+    Ok(Sftp::new(job, &Servers::default()).list().await?.into_iter().map(|listed| listed.name).collect())
 }
 
 #[tokio::test]

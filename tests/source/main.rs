@@ -17,7 +17,7 @@ use usersync::{
 /// Fetches a file into memory.
 async fn fetch(source: &dyn Source, file: &Stamp) -> Result<Vec<u8>, SourceError> {
     let mut content = Vec::new();
-    let bytes = source.fetch(file, &mut content, &|_| {}).await?;
+    let bytes = source.fetch(file, 0, &mut content, &|_| {}).await?;
     assert_eq!(bytes, content.len() as u64);
     Ok(content)
 }

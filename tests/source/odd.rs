@@ -15,7 +15,7 @@ use usersync::{
         job::{SftpJob, SourceTimeouts},
     },
     ports::{Source, SourceError},
-    source::sftp::Sftp,
+    source::{servers::Servers, sftp::Sftp},
 };
 
 use crate::{fetch, listed, noise, says};
@@ -51,18 +51,21 @@ impl Odd {
             }
         });
         let limit = Duration::from_secs(30);
-        Sftp::new(SftpJob {
-            host: "localhost".to_owned(),
-            port,
-            path: "/".to_owned(),
-            username: "anybody".to_owned(),
-            password: None,
-            private_key: None,
-            passphrase: None,
-            host_keys,
-            algorithms: usersync::api::Algorithms::Modern,
-            timeouts: SourceTimeouts { connect: limit, login: limit, stall: limit },
-        })
+        Sftp::new(
+            SftpJob {
+                host: "localhost".to_owned(),
+                port,
+                path: "/".to_owned(),
+                username: "anybody".to_owned(),
+                password: None,
+                private_key: None,
+                passphrase: None,
+                host_keys,
+                algorithms: usersync::api::Algorithms::Modern,
+                timeouts: SourceTimeouts { connect: limit, login: limit, first_byte: limit, stall: limit },
+            },
+            &Servers::default(),
+        )
     }
 
     /// The answers to one request.

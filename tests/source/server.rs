@@ -8,7 +8,7 @@ use usersync::{
         job::{SftpJob, SourceTimeouts},
     },
     ports::{Source, SourceError},
-    source::sftp::Sftp,
+    source::{servers::Servers, sftp::Sftp},
 };
 
 use crate::{
@@ -32,7 +32,7 @@ async fn a_folder_is_listed_with_kinds_sizes_and_times() {
     std::os::unix::fs::symlink("bak", outbox.join("to bak")).unwrap();
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     fs::write(outbox.join(OsStr::from_bytes(b"latin1_\xfc.csv")), "skipped").unwrap();
-    let source = Sftp::new(sshd.job_with_key());
+    let source = Sftp::new(sshd.job_with_key(), &Servers::default());
 
     let mut all = source.list().await.unwrap();
     all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -70,7 +70,7 @@ async fn five_thousand_names_are_listed() {
     for number in 0..5000 {
         fs::write(sshd.outbox().join(format!("userdata_{number:04}.csv")), "").unwrap();
     }
-    let all = Sftp::new(sshd.job_with_key()).list().await.unwrap();
+    let all = Sftp::new(sshd.job_with_key(), &Servers::default()).list().await.unwrap();
     let names: std::collections::BTreeSet<_> = all.iter().map(|listed| listed.name.as_str()).collect();
     assert_eq!(names.len(), 5000);
     assert!(names.contains("userdata_0000.csv") && names.contains("userdata_4999.csv"));
@@ -84,7 +84,7 @@ async fn a_path_may_be_relative_to_the_login() {
     let relative = sshd.outbox().strip_prefix("/").unwrap().to_str().unwrap().to_owned();
     let job = SftpJob { private_key: Some(key), path: format!("{relative}/"), ..sshd.job(&account.name) };
     fs::write(sshd.outbox().join("users.csv"), "x").unwrap();
-    let source = Sftp::new(job);
+    let source = Sftp::new(job, &Servers::default());
     let stamp = listed(&source, "users.csv").await;
     assert_eq!(fetch(&source, &stamp).await, Ok(b"x".to_vec()));
     assert_eq!(source.location(), format!("sftp://127.0.0.1:{}/~/{relative}", sshd.port));
@@ -95,7 +95,7 @@ async fn files_move_into_a_folder_that_is_made_and_never_over_another() {
     let sshd = Sshd::start("");
     let outbox = sshd.outbox();
     fs::set_permissions(&outbox, fs::Permissions::from_mode(0o750)).unwrap();
-    let source = Sftp::new(sshd.job_with_key());
+    let source = Sftp::new(sshd.job_with_key(), &Servers::default());
     fs::write(outbox.join("a b.csv"), "first").unwrap();
     source.rename("a b.csv", "bak/a b.csv").await.unwrap();
     assert_eq!(fs::read(outbox.join("bak/a b.csv")).unwrap(), b"first");
@@ -130,7 +130,7 @@ async fn a_missing_folder_is_named() {
     let job = sshd.job_with_key();
     for path in [sshd.path("nowhere"), sshd.path("config")] {
         let job = SftpJob { path: path.to_str().unwrap().to_owned(), ..job.clone() };
-        let error = Sftp::new(job).list().await.unwrap_err();
+        let error = Sftp::new(job, &Servers::default()).list().await.unwrap_err();
         assert!(matches!(error, SourceError::FolderMissing(_)), "{error:?}");
         says(&error, &[path.to_str().unwrap(), "source.path"]);
     }
@@ -142,7 +142,7 @@ async fn what_the_account_may_not_do_is_told() {
     let sshd = Sshd::start("");
     let outbox = sshd.outbox();
     let key = sshd.new_key(&account.name, &["-t", "ed25519"], "");
-    let source = Sftp::new(SftpJob { private_key: Some(key), ..sshd.job(&account.name) });
+    let source = Sftp::new(SftpJob { private_key: Some(key), ..sshd.job(&account.name) }, &Servers::default());
     fs::write(outbox.join("users.csv"), "secret").unwrap();
     let stamp = listed(&source, "users.csv").await;
 
@@ -170,11 +170,11 @@ async fn what_the_account_may_not_do_is_told() {
 #[tokio::test]
 async fn an_account_without_sftp_is_told() {
     let sshd = Sshd::start("ForceCommand /bin/false\nMaxSessions 0");
-    let error = Sftp::new(sshd.job_with_key()).list().await.unwrap_err();
+    let error = Sftp::new(sshd.job_with_key(), &Servers::default()).list().await.unwrap_err();
     assert!(matches!(error, SourceError::Denied(_)), "{error:?}");
     says(&error, &["does not offer SFTP"]);
     let sshd = Sshd::start("ForceCommand /bin/echo Welcome to this server");
-    let error = Sftp::new(sshd.job_with_key()).list().await.unwrap_err();
+    let error = Sftp::new(sshd.job_with_key(), &Servers::default()).list().await.unwrap_err();
     says(&error, &["not SFTP"]);
 }
 
@@ -182,11 +182,14 @@ async fn an_account_without_sftp_is_told() {
 async fn nobody_there_is_unreachable() {
     let mut sshd = Sshd::start("");
     let job = sshd.job_with_key();
-    let error = Sftp::new(SftpJob { host: "no-such-host.invalid".to_owned(), ..job.clone() }).list().await.unwrap_err();
+    let error = Sftp::new(SftpJob { host: "no-such-host.invalid".to_owned(), ..job.clone() }, &Servers::default())
+        .list()
+        .await
+        .unwrap_err();
     assert!(matches!(error, SourceError::Unreachable(_)), "{error:?}");
     says(&error, &["no-such-host.invalid", "source.sftp.host"]);
     sshd.kill();
-    let error = Sftp::new(job).list().await.unwrap_err();
+    let error = Sftp::new(job, &Servers::default()).list().await.unwrap_err();
     assert!(matches!(error, SourceError::Unreachable(_)), "{error:?}");
     says(&error, &["no connection", "firewall"]);
 }
@@ -199,13 +202,14 @@ async fn a_silent_server_is_not_waited_for() {
     let timeouts = SourceTimeouts { login: short, ..job.timeouts };
     let proxy = Proxy::start(sshd.port, Duration::ZERO).await;
     proxy.hold_after(0);
-    let error = Sftp::new(SftpJob { port: proxy.port, timeouts, ..job.clone() }).list().await.unwrap_err();
+    let error =
+        Sftp::new(SftpJob { port: proxy.port, timeouts, ..job.clone() }, &Servers::default()).list().await.unwrap_err();
     assert!(matches!(error, SourceError::Unreachable(_)), "{error:?}");
     says(&error, &["source.timeouts.login"]);
 
     proxy.release();
     let timeouts = SourceTimeouts { stall: short, ..job.timeouts };
-    let source = Sftp::new(SftpJob { port: proxy.port, timeouts, ..job });
+    let source = Sftp::new(SftpJob { port: proxy.port, timeouts, ..job }, &Servers::default());
     source.list().await.unwrap();
     proxy.hold_after(0);
     let error = source.list().await.unwrap_err();

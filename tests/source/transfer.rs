@@ -7,7 +7,7 @@ use tokio::io::AsyncWrite;
 use usersync::{
     model::job::SftpJob,
     ports::{Source, SourceError},
-    source::sftp::Sftp,
+    source::{servers::Servers, sftp::Sftp},
 };
 
 use crate::{
@@ -49,11 +49,11 @@ async fn two_hundred_megabytes_come_unchanged() {
     let sshd = Sshd::start("");
     let content = noise(200_000_000);
     fs::write(sshd.outbox().join("users.csv"), &content).unwrap();
-    let source = Sftp::new(sshd.job_with_key());
+    let source = Sftp::new(sshd.job_with_key(), &Servers::default());
     let stamp = listed(&source, "users.csv").await;
     let mut digested = Digested::default();
     let seen = std::sync::Mutex::new(Vec::new());
-    let fetched = source.fetch(&stamp, &mut digested, &|bytes| seen.lock().unwrap().push(bytes)).await;
+    let fetched = source.fetch(&stamp, 0, &mut digested, &|bytes| seen.lock().unwrap().push(bytes)).await;
     assert_eq!(fetched, Ok(200_000_000));
     assert_eq!(digested.0.finalize(), Sha256::digest(&content));
     let seen = seen.into_inner().unwrap();
@@ -63,7 +63,7 @@ async fn two_hundred_megabytes_come_unchanged() {
 #[tokio::test]
 async fn files_of_any_size_come_whole() {
     let sshd = Sshd::start("");
-    let source = Sftp::new(sshd.job_with_key());
+    let source = Sftp::new(sshd.job_with_key(), &Servers::default());
     // Around what is asked for at once.
     for size in [0, 1, 131_071, 131_072, 131_073, 262_144, 8_388_608] {
         let content = noise(size);
@@ -88,7 +88,7 @@ async fn fetched_while(meanwhile: Meanwhile) -> (Result<Vec<u8>, SourceError>, S
     let proxy = Proxy::start(sshd.port, Duration::ZERO).await;
     let path = sshd.outbox().join("users.csv");
     fs::write(&path, noise(32 << 20)).unwrap();
-    let source = Sftp::new(SftpJob { port: proxy.port, ..sshd.job_with_key() });
+    let source = Sftp::new(SftpJob { port: proxy.port, ..sshd.job_with_key() }, &Servers::default());
     let stamp = listed(&source, "users.csv").await;
     proxy.hold_after(1 << 20);
     let result = {
@@ -149,7 +149,7 @@ async fn a_file_that_changed_or_went_before_the_fetch_is_not_taken() {
     let sshd = Sshd::start("");
     let path = sshd.outbox().join("users.csv");
     fs::write(&path, "one").unwrap();
-    let source = Sftp::new(sshd.job_with_key());
+    let source = Sftp::new(sshd.job_with_key(), &Servers::default());
     let stamp = listed(&source, "users.csv").await;
     fs::write(&path, "three").unwrap();
     let error = fetch(&source, &stamp).await.unwrap_err();
@@ -185,9 +185,9 @@ async fn a_full_disk_is_no_fault_of_the_server() {
     }
     let sshd = Sshd::start("");
     fs::write(sshd.outbox().join("users.csv"), noise(1 << 20)).unwrap();
-    let source = Sftp::new(sshd.job_with_key());
+    let source = Sftp::new(sshd.job_with_key(), &Servers::default());
     let stamp = listed(&source, "users.csv").await;
-    let error = source.fetch(&stamp, &mut Full, &|_| {}).await.unwrap_err();
+    let error = source.fetch(&stamp, 0, &mut Full, &|_| {}).await.unwrap_err();
     assert!(matches!(error, SourceError::Local(_)), "{error:?}");
     // Answers that are still under way don't confuse what comes next.
     assert_eq!(listed(&source, "users.csv").await, stamp);

@@ -21,7 +21,8 @@ use usersync::{
     },
     ports::{Ports, Watch},
     reports::folder::Folder,
-    source, store,
+    source::{self, servers::Servers},
+    store,
 };
 
 /// Which database the users are in.
@@ -137,7 +138,7 @@ impl Bench {
     /// What a run touches the world through.
     pub async fn ports(&self, mode: Mode, watch: Arc<dyn Watch>) -> Ports {
         Ports {
-            source: source::open(&self.sync.source),
+            source: source::open(&self.sync.source, &Servers::default()),
             store: store::open(&self.sync, &self.folder.path().join("users.db"), mode).await,
             reports: Arc::new(Folder::new(self.folder.path().join("reports"))),
             watch,

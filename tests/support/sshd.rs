@@ -109,6 +109,7 @@ impl Sshd {
             timeouts: SourceTimeouts {
                 connect: Duration::from_secs(15),
                 login: Duration::from_secs(30),
+                first_byte: Duration::from_secs(30),
                 stall: Duration::from_secs(30),
             },
         }

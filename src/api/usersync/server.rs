@@ -1,5 +1,6 @@
 //! The kinds of source: SFTP server, FTP server, directory, drop box.
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,8 +44,10 @@ pub enum Algorithms {
 }
 
 /// An FTP server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.credentials) != (has(self.anonymous) && self.anonymous)")
+    .message("give exactly one: credentials (a Secret), or anonymous: true for a server that lets anybody in"))]
 pub struct FtpServer {
     /// Host name or address. Example: `ftp.example.com`.
     #[schemars(length(min = 1, max = 253), regex(pattern = r"^[^\s/@]+$"))]
@@ -57,8 +60,12 @@ pub struct FtpServer {
     /// password and files in the clear and shows as a warning.
     #[serde(default)]
     pub tls: FtpTls,
-    /// The Secret with `username` and `password`. Example: `{name: hr-ftp}`.
-    pub credentials: SecretName,
+    /// The Secret with `username` and `password`; needed unless `anonymous: true`. Example: `{name: hr-ftp}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<SecretName>,
+    /// Logs in as `anonymous`, without a password, to a server that lets anybody in; shows as a warning. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anonymous: bool,
     /// Certificates to trust instead of the system's. Example: `{configMapKeyRef: {name: ca, key: ca.crt}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<CaBundle>,

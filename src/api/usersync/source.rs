@@ -71,12 +71,13 @@ pub struct SourceSpec {
     /// How the file is to be read. Default: delimiter found by looking, UTF-8, blanks around cells ignored.
     #[serde(default)]
     pub csv: CsvSpec,
-    /// How long to wait for the server. Default: `{connect: 15s, login: 15s, stall: 60s}`.
+    /// How long to wait for the server. Default: `{connect: 15s, login: 15s, firstByte: 60s, stall: 60s}`.
     #[serde(default)]
     pub timeouts: SourceTimeouts,
-    /// Limits for compressed files (gzip), which are unpacked while they are read. Default: compressed files are refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unpack: Option<Unpack>,
+    /// Limits for compressed files (gzip, named `….gz`), which are unpacked while they are fetched. Default:
+    /// `{maxSize: 2Gi, maxRatio: 100}`.
+    #[serde(default)]
+    pub unpack: Unpack,
 }
 
 impl SourceSpec {
@@ -150,19 +151,26 @@ impl Default for AfterFailure {
 
 /// How long to wait for a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct SourceTimeouts {
     /// Until the connection stands. Default: `15s`.
     pub connect: Duration,
     /// Until the login is answered. Default: `15s`.
     pub login: Duration,
+    /// From the request for a file to its first byte: a server may fetch it from a slow archive. Default: `60s`.
+    pub first_byte: Duration,
     /// Without a byte during a transfer, or without an answer to a request. Default: `60s`.
     pub stall: Duration,
 }
 
 impl Default for SourceTimeouts {
     fn default() -> Self {
-        Self { connect: Duration::seconds(15), login: Duration::seconds(15), stall: Duration::seconds(60) }
+        Self {
+            connect: Duration::seconds(15),
+            login: Duration::seconds(15),
+            first_byte: Duration::seconds(60),
+            stall: Duration::seconds(60),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub fn references(spec: &UserSyncSpec) -> BTreeSet<Reference> {
     };
     let source = &spec.source;
     source.sftp.iter().for_each(|sftp| secret(&sftp.credentials.name));
-    source.ftp.iter().for_each(|ftp| secret(&ftp.credentials.name));
+    source.ftp.iter().filter_map(|ftp| ftp.credentials.as_ref()).for_each(|name| secret(&name.name));
     source.drop_box.iter().for_each(|drop_box| secret(&drop_box.credentials.name));
     let url = spec.target.as_ref().and_then(|target| target.url.as_ref()?.secret_key_ref.as_ref());
     let email = spec.report.as_ref().and_then(|report| report.email.as_ref());

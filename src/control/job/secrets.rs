@@ -2,7 +2,7 @@
 
 use super::JobProblem;
 use crate::{
-    api::reference::KeyRef,
+    api::reference::{CaBundle, KeyRef},
     model::secret::{References, Secret},
 };
 
@@ -60,6 +60,31 @@ impl Reader<'_> {
                 format!("the Secret “{name}” has no key “{key}”, or it is empty: add it; it holds {what}"),
             )
         })
+    }
+    /// Certificates to trust, from a Secret or a ConfigMap.
+    pub fn bundle(&self, field: &str, bundle: &CaBundle) -> Result<String, JobProblem> {
+        let what = "the certificates to trust, in PEM form";
+        let text = match (&bundle.secret_key_ref, &bundle.config_map_key_ref) {
+            (Some(key), None) => self.required(field, key, what)?.expose().to_owned(),
+            (None, Some(KeyRef { name, key })) => {
+                let found = self.secrets.config(self.namespace, name, key).filter(|text| !text.trim().is_empty());
+                found.ok_or_else(|| {
+                    let namespace = self.namespace;
+                    JobProblem::new(
+                        field,
+                        format!(
+                            "there is no ConfigMap “{name}” with the key “{key}” in namespace “{namespace}”, or it is empty: \
+                             make it; it holds {what}"
+                        ),
+                    )
+                })?
+            }
+            _ => return Err(JobProblem::new(field, "name exactly one of secretKeyRef and configMapKeyRef")),
+        };
+        if text.contains("-----BEGIN CERTIFICATE-----") {
+            return Ok(text);
+        }
+        Err(JobProblem::new(field, "holds no certificate: it must have lines from “-----BEGIN CERTIFICATE-----” on"))
     }
 }
 

@@ -10,24 +10,25 @@ use crate::{
     api::{
         UserSyncSpec,
         usersync::{
-            server::SftpServer,
+            server::{FtpServer, FtpTls, SftpServer},
             source::{AfterFailure, AfterImport, SourceSpec, SourceTimeouts as TimeoutsSpec},
         },
     },
-    model::job::{After, Bounds, SftpJob, SourceJob, SourceTimeouts, Take},
+    model::job::{After, Bounds, FtpJob, FtpLogin, SftpJob, SourceJob, SourceTimeouts, Take, Unpack},
 };
 
 /// Where files come from, with what is needed to get in.
 pub fn source(spec: &SourceSpec, secrets: &Reader<'_>, bounds: &Bounds) -> Result<SourceJob, Vec<JobProblem>> {
-    match (&spec.sftp, &spec.directory) {
-        (Some(server), None) => sftp(server, spec, secrets),
-        (None, Some(directory)) => {
+    match (&spec.sftp, &spec.ftp, &spec.directory) {
+        (Some(server), None, None) => sftp(server, spec, secrets),
+        (None, Some(server), None) => ftp(server, spec, secrets),
+        (None, None, Some(directory)) => {
             let place = place(bounds, secrets.namespace, &directory.path);
             let place = place.map_err(|why| vec![JobProblem::new(DIRECTORY, why)])?;
             Ok(SourceJob::Directory { path: place.path, beneath: place.beneath })
         }
         // `unavailable` has spoken already.
-        (None, None) if spec.ftp.is_some() || spec.drop_box.is_some() => Err(Vec::new()),
+        (None, None, None) if spec.drop_box.is_some() => Err(Vec::new()),
         _ => Err(vec![JobProblem::new("spec.source", "name exactly one source: sftp, ftp, directory or dropBox")]),
     }
 }
@@ -78,8 +79,74 @@ fn sftp(server: &SftpServer, spec: &SourceSpec, secrets: &Reader<'_>) -> Result<
     })))
 }
 
+fn ftp(server: &FtpServer, spec: &SourceSpec, secrets: &Reader<'_>) -> Result<SourceJob, Vec<JobProblem>> {
+    let mut found = Vec::new();
+    let login = match (&server.credentials, server.anonymous) {
+        (Some(name), false) => ftp_login(&name.name, secrets).map(Some),
+        (None, true) => Ok(None),
+        _ => Err(vec![JobProblem::new(
+            "spec.source.ftp",
+            "give exactly one: credentials (a Secret), or anonymous: true for a server that lets anybody in",
+        )]),
+    };
+    let login = login.map_err(|problems| found.extend(problems)).ok();
+    let ca_bundle =
+        server.ca_bundle.as_ref().map(|bundle| secrets.bundle("spec.source.ftp.caBundle", bundle)).transpose();
+    let ca_bundle = ca_bundle.map_err(|problem| found.push(problem)).ok();
+    let (Some(login), Some(ca_bundle), true) = (login, ca_bundle, found.is_empty()) else { return Err(found) };
+    Ok(SourceJob::Ftp(Box::new(FtpJob {
+        host: server.host.clone(),
+        port: server.port.unwrap_or(if server.tls == FtpTls::Implicit { 990 } else { 21 }),
+        path: spec.path.clone().unwrap_or_else(|| ".".to_owned()),
+        tls: server.tls,
+        login,
+        ca_bundle,
+        server_name: server.server_name.clone().unwrap_or_else(|| server.host.clone()),
+        timeouts: timeouts(&spec.timeouts),
+    })))
+}
+
+fn ftp_login(name: &str, secrets: &Reader<'_>) -> Result<FtpLogin, Vec<JobProblem>> {
+    let field = "spec.source.ftp.credentials";
+    secrets.exists(field, name, "the keys username and password").map_err(|problem| vec![problem])?;
+    let mut found = Vec::new();
+    let mut value = |key: &str, what: &str| {
+        let value = secrets.optional(name, key);
+        if value.is_none() {
+            found.push(JobProblem::new(
+                field,
+                format!("the Secret “{name}” has no key “{key}”, or it is empty: add it; it holds {what}"),
+            ));
+        }
+        value
+    };
+    let username = value("username", "the name to log in with");
+    let password = value("password", "the password to log in with");
+    let (Some(username), Some(password)) = (username, password) else { return Err(found) };
+    let username = username.expose().trim().to_owned();
+    if ["anonymous", "ftp"].contains(&username.to_lowercase().as_str()) {
+        let message = format!(
+            "the Secret “{name}” logs in as “{username}”, which lets anybody in: write anonymous: true instead of \
+             credentials if that is meant"
+        );
+        return Err(vec![JobProblem::new(field, message)]);
+    }
+    // A line break would end the command, and what follows would be one of its own.
+    if [username.as_str(), password.expose()].iter().any(|text| text.contains(['\r', '\n', '\0'])) {
+        let message =
+            format!("the Secret “{name}” has a line break or NUL in username or password: FTP can't send that");
+        return Err(vec![JobProblem::new(field, message)]);
+    }
+    Ok(FtpLogin { username, password })
+}
+
 fn timeouts(spec: &TimeoutsSpec) -> SourceTimeouts {
-    SourceTimeouts { connect: spec.connect.get(), login: spec.login.get(), stall: spec.stall.get() }
+    SourceTimeouts {
+        connect: spec.connect.get(),
+        login: spec.login.get(),
+        first_byte: spec.first_byte.get(),
+        stall: spec.stall.get(),
+    }
 }
 
 /// Which file is taken, and what becomes of it.
@@ -92,6 +159,7 @@ pub fn take(spec: &UserSyncSpec) -> Result<Take, Vec<JobProblem>> {
         max_size: source.max_size.bytes(),
         stable_for: source.stable_for().get(),
         wait_for: source.wait_for.clone(),
+        unpack: Unpack { max_size: source.unpack.max_size.bytes(), max_ratio: source.unpack.max_ratio },
         after_import: after_import(&source.after_import).map_err(|problem| vec![problem])?,
         after_failure: after_failure(&source.after_failure).map_err(|problem| vec![problem])?,
     })

@@ -300,15 +300,10 @@ fn what_is_not_built_is_refused() {
     let key = json!({"secretKeyRef": {"name": "hook", "key": "url"}});
     for (patch, field) in [
         (
-            json!({"source": {"sftp": null, "ftp": {"host": "ftp.example.com", "credentials": {"name": "x"}}}}),
-            "spec.source.ftp",
-        ),
-        (
             json!({"source": {"sftp": null, "path": null, "dropBox": {"credentials": {"name": "x"}}}}),
             "spec.source.dropBox",
         ),
         (json!({"source": {"sftp": {"algorithms": "Legacy"}}}), "spec.source.sftp.algorithms"),
-        (json!({"source": {"unpack": {"maxRatio": 10}}}), "spec.source.unpack"),
         (json!({"target": {"caBundle": {"secretKeyRef": {"name": "ca", "key": "ca.crt"}}}}), "spec.target.caBundle"),
         (json!({"report": {"email": email}}), "spec.report.email"),
         (json!({"report": {"webhook": {"url": key, "signingKey": key}}}), "spec.report.webhook"),

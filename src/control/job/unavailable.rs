@@ -12,10 +12,8 @@ pub fn unavailable(spec: &UserSyncSpec) -> Vec<JobProblem> {
     let legacy = source.sftp.as_ref().is_some_and(|sftp| sftp.algorithms == Algorithms::Legacy);
     let authorities = spec.target.as_ref().is_some_and(|target| target.ca_bundle.is_some());
     [
-        (source.ftp.is_some(), "spec.source.ftp", "FTP servers", "use sftp or directory"),
         (source.drop_box.is_some(), "spec.source.dropBox", "the drop box", "use sftp or directory"),
         (legacy, "spec.source.sftp.algorithms", "Legacy algorithms", "use Modern"),
-        (source.unpack.is_some(), "spec.source.unpack", "unpacking compressed files", "send files as plain CSV"),
         (authorities, "spec.target.caBundle", "certificates for the database", "let the system trust the authority"),
         (email, "spec.report.email", "mail", "the reports are kept in any case"),
         (webhook, "spec.report.webhook", "webhooks", "the reports are kept in any case"),

@@ -73,7 +73,8 @@ fn place(sync: &CheckedSync) -> Option<String> {
     }
     if let Some(server) = &source.ftp {
         let host = server.host.to_lowercase();
-        return Some(format!("ftp://{namespace}/{}@{host}:{:?}/{path}", server.credentials.name, server.port));
+        let login = server.credentials.as_ref().map_or("", |secret| &secret.name);
+        return Some(format!("ftp://{namespace}/{login}@{host}:{:?}/{path}", server.port));
     }
     let directory = source.directory.as_ref()?;
     let path = directory.path.trim_start_matches("./").trim_end_matches('/');

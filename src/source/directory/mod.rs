@@ -15,7 +15,7 @@ use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat},
     io::Errno,
 };
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt, SeekFrom};
 
 use self::errors::{At, blocking};
 use super::{MAX_NAMES, name, too_many_names};
@@ -157,6 +157,7 @@ impl Source for Directory {
     async fn fetch(
         &self,
         file: &Stamp,
+        from: u64,
         into: &mut (dyn AsyncWrite + Send + Unpin),
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<u64, SourceError> {
@@ -165,7 +166,8 @@ impl Source for Directory {
         let at = At::file(self, &file.name);
         let mut opened = tokio::fs::File::from_std(opened);
         opened.set_max_buf_size(CHUNK);
-        let (mut chunk, mut done) = (vec![0; CHUNK], 0);
+        opened.seek(SeekFrom::Start(from)).await.map_err(|error| at.io(&error))?;
+        let (mut chunk, mut done) = (vec![0; CHUNK], from);
         loop {
             let read = opened.read(&mut chunk).await.map_err(|error| at.io(&error))?;
             if read == 0 {

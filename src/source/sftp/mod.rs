@@ -24,7 +24,10 @@ use self::{
     transfer::Failed,
     wire::Kind,
 };
-use super::name;
+use super::{
+    name,
+    servers::{Door, Entry, Servers},
+};
 use crate::{
     model::{
         file::{Listed, ListedKind, Stamp},
@@ -37,39 +40,44 @@ use crate::{
 pub struct Sftp {
     job: SftpJob,
     place: Place,
+    door: Door,
     /// None: not connected, or in use by the call that holds the lock.
-    client: Mutex<Option<Client>>,
+    client: Mutex<Option<(Client, Entry)>>,
 }
 
 impl Sftp {
-    /// The folder of this job. Nothing is connected yet.
-    pub fn new(job: SftpJob) -> Self {
-        Self { place: Place::new(&job), job, client: Mutex::new(None) }
+    /// The folder of this job, on one of these servers. Nothing is connected yet.
+    pub fn new(job: SftpJob, servers: &Servers) -> Self {
+        Self { place: Place::new(&job), door: servers.door(&job.host, job.port), job, client: Mutex::new(None) }
     }
 
     /// The login of the last call, or a new one.
     async fn lease(&self) -> Result<Lease<'_>, SourceError> {
         let mut slot = self.client.lock().await;
-        let client = match slot.take().filter(|client| !client.is_closed()) {
-            Some(client) => client,
-            None => connect::connect(&self.place, &self.job).await?,
+        let (client, entry) = match slot.take().filter(|(client, _)| !client.is_closed()) {
+            Some(entered) => entered,
+            None => {
+                let entry = self.door.enter().await;
+                (connect::connect(&self.place, &self.job).await?, entry)
+            }
         };
-        Ok(Lease { slot, client })
+        Ok(Lease { slot, client, entry })
     }
 }
 
 /// A login in use. It is out of its slot meanwhile: a call that breaks off, for whatever reason, leaves no half-done
 /// exchange to the next one, which connects anew.
 struct Lease<'a> {
-    slot: MutexGuard<'a, Option<Client>>,
+    slot: MutexGuard<'a, Option<(Client, Entry)>>,
     client: Client,
+    entry: Entry,
 }
 
 impl Lease<'_> {
     /// Gives the login back, unless it is broken.
     fn settle<T>(mut self, result: Result<T, Fault>) -> Result<T, Fault> {
         if !matches!(result, Err(Fault::Broken(_))) {
-            *self.slot = Some(self.client);
+            *self.slot = Some((self.client, self.entry));
         }
         result
     }
@@ -103,12 +111,13 @@ impl Source for Sftp {
     async fn fetch(
         &self,
         file: &Stamp,
+        from: u64,
         into: &mut (dyn AsyncWrite + Send + Unpin),
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<u64, SourceError> {
         name::split(self.place.location(), &file.name)?;
         let mut lease = self.lease().await?;
-        let fetched = match transfer::fetch(&mut lease.client, &self.place, file, into, progress).await {
+        let fetched = match transfer::fetch(&mut lease.client, &self.place, file, from, into, progress).await {
             Ok(bytes) => Ok(Ok(bytes)),
             Err(Failed::Source(error)) => Ok(Err(error)),
             Err(Failed::Fault(fault)) => Err(fault),
@@ -130,5 +139,8 @@ impl Source for Sftp {
         let path = self.place.path(name);
         let deleted = lease.client.order(Kind::Remove, |remove| remove.bytes(path.as_bytes())).await;
         lease.settle(deleted).map_err(|fault| self.place.error(name, Tried::Change, fault))
+    }
+    async fn rest(&self) {
+        self.client.lock().await.take();
     }
 }

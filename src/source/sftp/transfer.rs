@@ -44,18 +44,19 @@ struct Part {
     content: Option<Bytes>,
 }
 
-/// Copies the file to `into`, in order.
+/// Copies the file to `into`, in order, beginning at the offset `from`.
 pub async fn fetch(
     client: &mut Client,
     place: &Place,
     file: &Stamp,
+    from: u64,
     into: &mut (dyn AsyncWrite + Send + Unpin),
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<u64, Failed> {
     let path = place.path(&file.name);
     let open = client.open(Kind::Open, |open| open.bytes(path.as_bytes()).u32(OPEN_READ).attributes(None));
     let handle = open.await?;
-    let copied = copy(client, place, file, &handle, into, progress).await;
+    let copied = copy(client, place, file, from, &handle, into, progress).await;
     client.close(&handle)?;
     let copied = copied?;
     // By its name: who replaced the file while it was read left the open one as it was.
@@ -68,6 +69,7 @@ async fn copy(
     client: &mut Client,
     place: &Place,
     file: &Stamp,
+    from: u64,
     handle: &[u8],
     into: &mut (dyn AsyncWrite + Send + Unpin),
     progress: &(dyn Fn(u64) + Send + Sync),
@@ -77,7 +79,7 @@ async fn copy(
         other => return Err(refusal(other).into()),
     }
     let mut parts = VecDeque::with_capacity(IN_FLIGHT + 1);
-    let (mut asked, mut done) = (0, 0);
+    let (mut asked, mut done) = (from, from);
     loop {
         // One part more than the size says: it must be the end.
         while parts.len() < IN_FLIGHT && asked <= file.size {
