@@ -300,7 +300,10 @@ fn a_bad_spec_stalls_and_lists_everything() {
     assert_eq!((world.said("Ready"), world.said("Stalled")), ("False InvalidSpec".into(), "True InvalidSpec".into()));
     let lines = world.status().conditions[0].message.lines().count();
     assert!(lines >= 2, "{:?}", world.status().conditions[0].message);
-    world.edit(|sync| sync.spec.source = serde_yaml::from_str("{directory: {path: in}}").unwrap());
+    world.edit(|sync| {
+        sync.spec.source = serde_yaml::from_str("{directory: {path: in}}").unwrap();
+        sync.spec.schedule = None;
+    });
     world.rest();
     assert_eq!(world.runs(), ["UpdateNow a"], "the request waited");
     assert_eq!(world.said("Stalled"), "");
