@@ -1,5 +1,7 @@
 //! A folder on an FTP server.
 
+pub mod listing;
+
 use async_trait::async_trait;
 use tokio::io::AsyncWrite;
 
