@@ -113,6 +113,13 @@ async fn claim(job: &Job, ports: &Ports) -> Result<Option<Fence>, RunError> {
 /// The approval, if there is one and it still is for what would happen.
 fn approved(job: &Job, record: &Record, sha256: &str) -> Result<Option<Approval>, RunError> {
     let Some(approval) = job.approval.clone() else { return Ok(None) };
+    if approval.sha256.is_empty() {
+        return Err(RunError::Outdated(
+            "what was approved is not known any more: the run that was held is gone, or its annotation usersync.dev/approve has \
+             been changed since; nothing was written. Look at the held run, or at a simulation, and approve that"
+                .to_owned(),
+        ));
+    }
     if approval.sha256 != sha256 {
         return Err(RunError::Outdated(format!(
             "the approval is for the file with SHA-256 {}, but the file is now {sha256}: look at a simulation of it and \

@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeSet,
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command},
     time::Duration,
@@ -130,13 +129,12 @@ impl Place {
     fn operator(&self, cluster: &Cluster, home: &str, rendered: &str) -> Operator {
         let pod = &of_kind(rendered, "Deployment")[0]["spec"]["template"]["spec"];
         let account = pod["serviceAccountName"].as_str().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let here = |argument: &str| {
             let folder = self.folder.path().display();
             argument
                 .replace("/var/lib/usersync", &format!("{folder}/state"))
                 .replace("=/directories", &format!("={folder}/directories"))
-                .replace("0.0.0.0:8080", &format!("127.0.0.1:{port}"))
+                .replace("0.0.0.0:8080", "127.0.0.1:0")
         };
         let arguments = texts(&pod["containers"][0]["args"]).map(here);
         let mut command = Command::new(env!("CARGO_BIN_EXE_usersync"));

@@ -210,8 +210,18 @@ impl Cluster {
 
     /// The API server again, at the same address with the same state; ready when this returns.
     pub fn start_api(&self) {
-        self.order(&format!("api {} {}", self.api_port(), self.flags));
-        assert!(self.is_ready(), "no API server: {}", self.log("api"));
+        // Meanwhile a connection of somebody else may have got the port, and gives it back.
+        for _ in 0..60 {
+            let said = self.log("api").len();
+            self.order(&format!("api {} {}", self.api_port(), self.flags));
+            if self.is_ready() {
+                return;
+            }
+            let log = self.log("api");
+            assert!(log[said..].contains("address already in use"), "no API server: {log}");
+            thread::sleep(Duration::from_secs(1));
+        }
+        panic!("no API server: its port stays taken");
     }
 
     /// The audit log so far, oldest first: each request once, when its answer began. The cluster must be audited.
@@ -267,13 +277,14 @@ impl Cluster {
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             let listens = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok();
-            if listens && self.kubectl(&["get", "--raw", "/readyz"]).stdout == "ok" {
-                return true;
+            let ready = listens && self.kubectl(&["get", "--raw", "/readyz"]).stdout == "ok";
+            // First: without an etcd of its own it may have found that of somebody else, who took the port.
+            let ended = |program| self.supervisor.lock().unwrap().ask(&format!("ended {program}")) == "ok";
+            if ["etcd", "api"].into_iter().any(ended) {
+                return false;
             }
-            for program in ["etcd", "api"] {
-                if self.supervisor.lock().unwrap().ask(&format!("ended {program}")) == "ok" {
-                    return false;
-                }
+            if ready {
+                return true;
             }
             assert!(Instant::now() < deadline, "the API server does not get ready: {}", self.log("api"));
             thread::sleep(Duration::from_millis(50));

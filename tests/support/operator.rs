@@ -3,9 +3,10 @@
 use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     thread,
 };
 
@@ -13,8 +14,10 @@ use std::{
 pub struct Operator {
     process: Child,
     log: PathBuf,
-    /// Where it answers `/metrics` and `/readyz`.
-    pub metrics: u16,
+    /// Where its own words begin in the log.
+    begin: usize,
+    /// Where it answers `/metrics` and `/readyz`, once it has said so.
+    address: OnceLock<SocketAddr>,
 }
 
 impl Operator {
@@ -28,13 +31,13 @@ impl Operator {
     pub fn start_program(program: &Path, kubeconfig: &Path, folder: &Path, arguments: &[&str]) -> Self {
         let log = folder.join("operator.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
-        let metrics = free_port();
+        let begin = usize::try_from(file.metadata().unwrap().len()).unwrap();
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(program).arg("operator");
-        command.arg("--data").arg(folder.join("data")).args(["--metrics", &format!("127.0.0.1:{metrics}")]);
+        command.arg("--data").arg(folder.join("data")).arg("--metrics=127.0.0.1:0");
         command.args(arguments).env("KUBECONFIG", kubeconfig).env_remove("USERSYNC_LOG");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
-        Self { process: command.spawn().unwrap(), log, metrics }
+        Self { process: command.spawn().unwrap(), log, begin, address: OnceLock::new() }
     }
 
     /// SIGKILL: it has no time for anything.
@@ -56,12 +59,23 @@ impl Operator {
 
     /// A page of its own web server; None while there is none, or it says no.
     pub fn page(&self, path: &str) -> Option<String> {
-        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.metrics)).ok()?;
+        let mut connection = TcpStream::connect(self.address()?).ok()?;
         write!(connection, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
         let mut answer = String::new();
         connection.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
         head.lines().next()?.contains(" 200 ").then(|| body.to_owned())
+    }
+
+    /// Where it answers; None: it has not said so yet.
+    fn address(&self) -> Option<SocketAddr> {
+        if self.address.get().is_none() {
+            let log = self.log();
+            let (_, said) = log.get(self.begin..)?.split_once(" metrics=")?;
+            // A line that is whole: the port is not cut off.
+            let _ = self.address.set(said.split_once('\n')?.0.split_whitespace().next()?.parse().unwrap());
+        }
+        self.address.get().copied()
     }
 
     pub fn pid(&self) -> u32 {
@@ -83,8 +97,4 @@ impl Drop for Operator {
             eprintln!("{}, latest first:\n{}", self.log.display(), last.join("\n"));
         }
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }

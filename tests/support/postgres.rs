@@ -38,22 +38,29 @@ impl Server {
 
     /// A server of one's own, for tests that stop it.
     pub fn start() -> Self {
-        Self::start_with(|_| String::new())
+        Self::start_with(|_| String::new()).expect("a server without a port of its own")
     }
 
     /// A server that is reached by TLS on 127.0.0.1 as well: its port. Its certificate, `cert.pem` in the folder, is for
     /// `localhost` and `db.example.com` and signed by nobody.
     pub fn start_tls() -> (Self, u16) {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self::start_with(|run| {
-            let mut openssl = run("openssl");
-            openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "key.pem"]);
-            openssl.args(["-out", "cert.pem", "-config", "cert.conf"]);
-            let made = openssl.output().unwrap();
-            assert!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
-            format!("listen_addresses=127.0.0.1 port={port} ssl=on ssl_cert_file=../cert.pem ssl_key_file=../key.pem")
-        });
-        (server, port)
+        // A port that was free may be taken by somebody else a moment later.
+        for _ in 0..10 {
+            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let server = Self::start_with(|run| {
+                let mut openssl = run("openssl");
+                openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "key.pem"]);
+                openssl.args(["-out", "cert.pem", "-config", "cert.conf"]);
+                let made = openssl.output().unwrap();
+                assert!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
+                let tls = "ssl=on ssl_cert_file=../cert.pem ssl_key_file=../key.pem";
+                format!("listen_addresses=127.0.0.1 port={port} {tls}")
+            });
+            if let Some(server) = server {
+                return (server, port);
+            }
+        }
+        panic!("PostgreSQL did not start on ten free ports");
     }
 
     /// The private folder.
@@ -61,8 +68,8 @@ impl Server {
         &self.folder
     }
 
-    /// `settings` may prepare the folder with programs, and says what the server is told besides.
-    fn start_with(settings: impl FnOnce(&dyn Fn(&str) -> Command) -> String) -> Self {
+    /// `settings` may prepare the folder with programs, and says what the server is told besides. None: its port is taken.
+    fn start_with(settings: impl FnOnce(&dyn Fn(&str) -> Command) -> String) -> Option<Self> {
         let folder = tempfile::Builder::new().prefix("usersync-pg").tempdir_in("/tmp").unwrap().keep();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         let password = folder.join("password");
@@ -99,14 +106,14 @@ impl Server {
         let server = Self { folder, guard: Mutex::new(guard), databases: AtomicU32::new(0), port };
         let deadline = Instant::now() + Duration::from_secs(60);
         while !psql(&server.url("postgres"), "select 1").0 {
-            assert!(
-                Instant::now() < deadline,
-                "no PostgreSQL: {}",
-                fs::read_to_string(server.folder.join("log")).unwrap_or_default()
-            );
+            let log = fs::read_to_string(server.folder.join("log")).unwrap_or_default();
+            if log.contains("Address already in use") {
+                return None;
+            }
+            assert!(Instant::now() < deadline, "no PostgreSQL: {log}");
             std::thread::sleep(Duration::from_millis(50));
         }
-        server
+        Some(server)
     }
 
     /// A new empty database; its URL, as superuser.

@@ -5,12 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     api::{APPROVE, Trigger, UserSync, UserSyncRun, UserSyncStatus},
     control::{
-        cause::{claimed, ended, named, run_digest, run_of},
+        cause::{claimed, ended, named, run_digest, run_name, run_of},
         known::{file_of, tried},
         requests::{approvals, waits},
     },
     model::{
         job::{Approval, Seen, Shown},
+        sync::Cause,
         view::{Decision, Memory, Order, View},
     },
 };
@@ -34,7 +35,7 @@ pub(super) fn work_on(view: &View, sync: &UserSync, status: &UserSyncStatus, mem
             // Somebody took the name for a run of their own: ours is made in its place.
             Decision::Forget(vec![run.clone()])
         }
-        Some(run) if ended(run).is_none() => Decision::Execute(Box::new(order(run, &view.runs))),
+        Some(run) if ended(run).is_none() => Decision::Execute(Box::new(order(sync, run, &view.runs))),
         Some(_) => Decision::Wait(None),
         None => match claimed(sync, status, &approvals(sync, &view.runs)) {
             Some(cause) => Decision::Create(Box::new(run_of(sync, &cause, &view.runs))),
@@ -44,7 +45,7 @@ pub(super) fn work_on(view: &View, sync: &UserSync, status: &UserSyncStatus, mem
     }
 }
 
-fn order(run: &UserSyncRun, runs: &[UserSyncRun]) -> Order {
+fn order(sync: &UserSync, run: &UserSyncRun, runs: &[UserSyncRun]) -> Order {
     let scheduled = run.spec.trigger == Trigger::Schedule;
     let spec = &run.spec.sync_spec;
     let deadline = spec.schedule.as_ref().map(|schedule| schedule.starting_deadline.get());
@@ -55,15 +56,16 @@ fn order(run: &UserSyncRun, runs: &[UserSyncRun]) -> Order {
     });
     Order {
         run: run.clone(),
-        approval: approval(run, runs),
+        approval: approval(sync, run, runs),
         tried: scheduled.then(|| tried(spec, runs)),
         until: until.or(scheduled.then_some(Timestamp::UNIX_EPOCH)),
     }
 }
 
 /// What was approved: the annotation's value, for at most what the held run showed. None of another run than an approved
-/// one; a held run that is gone, or was damaged, covers nothing.
-fn approval(run: &UserSyncRun, runs: &[UserSyncRun]) -> Option<Approval> {
+/// one; a held run that is gone, or was damaged, covers nothing. Neither does a value that was written after this run was
+/// claimed: that one has a run of its own.
+fn approval(sync: &UserSync, run: &UserSyncRun, runs: &[UserSyncRun]) -> Option<Approval> {
     let held = run.spec.approves.as_deref()?;
     let nothing =
         Approval { sha256: String::new(), held: Some(Seen { shown: Shown::default(), last: None, file: None }) };
@@ -74,6 +76,10 @@ fn approval(run: &UserSyncRun, runs: &[UserSyncRun]) -> Option<Approval> {
     let last = status.basis.as_ref().and_then(|basis| basis.last_import.clone()).filter(|name| !name.is_empty());
     let theirs = status.file.as_ref().and_then(|file| file.sha256.clone()).unwrap_or_default();
     let sha256 = sha256.trim().to_ascii_lowercase();
+    let cause = Cause::Approval { run: held.metadata.name.clone().unwrap_or_default(), sha256: sha256.clone() };
+    if run.metadata.name.as_deref() != Some(&run_name(sync, &cause)) {
+        return Some(nothing);
+    }
     let shown = if sha256 == theirs {
         Shown { removals: guard.removals, emptied: guard.emptied, rejected: counts.rejected, updated: counts.updated }
     } else {

@@ -380,6 +380,25 @@ fn an_approval_of_another_file_covers_nothing() {
 }
 
 #[test]
+fn an_approval_that_is_replaced_before_its_run_begins_covers_nothing() {
+    let mut world = World::new("", "2026-11-22T00:00:00Z");
+    world.run_reason = Reason::Held;
+    world.annotate("usersync.dev/update-now", "a");
+    world.rest();
+    world.approve(0, &"cd".repeat(32));
+    while world.step() != "create" {}
+    world.approve(0, &"ab".repeat(32));
+    world.run_reason = Reason::ApprovalOutdated;
+    while world.step() != "end" {}
+    world.run_reason = Reason::Completed;
+    world.rest();
+    let approved: Vec<_> =
+        world.approvals[1..].iter().map(|approval| approval.as_ref().unwrap().sha256.clone()).collect();
+    assert_eq!(approved, [String::new(), "ab".repeat(32)], "the first one is not for what came later");
+    assert_eq!(world.reasons(), ["Held", "ApprovalOutdated", "Completed"]);
+}
+
+#[test]
 fn history_keeps_what_the_spec_says() {
     let mut world = World::new("history: {successful: 2, failed: 1}", "2026-11-22T00:00:00Z");
     for (token, reason) in
