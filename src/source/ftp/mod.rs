@@ -1,11 +1,35 @@
 //! A folder on an FTP server.
 
+mod certificate;
+mod channel;
+mod client;
+mod connect;
+mod errors;
+mod folder;
+mod incoming;
 pub mod listing;
+mod look;
+mod moving;
+mod pinned;
+mod reply;
+mod tls;
+mod transfer;
+mod validity;
 
 use async_trait::async_trait;
-use tokio::io::AsyncWrite;
+use tokio::{
+    io::AsyncWrite,
+    sync::{Mutex, MutexGuard},
+};
 
-use super::servers::{Door, Servers};
+use self::{
+    client::Client,
+    errors::{Fault, Place, Tried},
+};
+use super::{
+    name,
+    servers::{Door, Entry, Servers},
+};
 use crate::{
     model::{
         file::{Listed, Stamp},
@@ -17,50 +41,110 @@ use crate::{
 /// A folder on an FTP server. One thing is done at a time, over one login.
 pub struct Ftp {
     job: FtpJob,
+    place: Place,
     door: Door,
+    /// None: not connected, or in use by the call that holds the lock.
+    client: Mutex<Option<(Client, Entry)>>,
 }
 
 impl Ftp {
     /// The folder of this job, on one of these servers. Nothing is connected yet.
     pub fn new(job: FtpJob, servers: &Servers) -> Self {
-        Self { door: servers.door(&job.host, job.port), job }
+        Self { place: Place::new(&job), door: servers.door(&job.host, job.port), job, client: Mutex::new(None) }
     }
 
-    async fn refused<T>(&self) -> Result<T, SourceError> {
-        let _entry = self.door.enter().await;
-        Err(SourceError::Unreachable(format!("{}: FTP is not available in this version.", self.location())))
+    /// The login of the last call, or a new one.
+    async fn lease(&self) -> Result<Lease<'_>, SourceError> {
+        let mut slot = self.client.lock().await;
+        let (client, entry) = match slot.take() {
+            Some(entered) => entered,
+            None => {
+                let entry = self.door.enter().await;
+                (connect::connect(&self.place, &self.job).await?, entry)
+            }
+        };
+        Ok(Lease { slot, client, entry })
+    }
+
+    /// The path of a name below the folder: none leads out of it, and none has the end of a command in it.
+    fn checked(&self, name: &str) -> Result<(), SourceError> {
+        name::split(self.place.location(), name)?;
+        if name.contains(['\r', '\n']) {
+            return Err(SourceError::Denied(format!(
+                "{}: the name {name:?} is refused: FTP can't send a line break. Rename the file on the server.",
+                self.place.location()
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// A login in use. It is out of its slot meanwhile: a call that breaks off, for whatever reason, leaves no half-done
+/// exchange to the next one, which connects anew.
+struct Lease<'a> {
+    slot: MutexGuard<'a, Option<(Client, Entry)>>,
+    client: Client,
+    entry: Entry,
+}
+
+impl Lease<'_> {
+    /// Gives the login back, unless it is broken.
+    fn settle<T>(mut self, result: Result<T, Fault>) -> Result<T, Fault> {
+        if !matches!(result, Err(Fault::Broken(_))) && !self.client.is_spoiled() {
+            *self.slot = Some((self.client, self.entry));
+        }
+        result
     }
 }
 
 #[async_trait]
 impl Source for Ftp {
     fn location(&self) -> String {
-        format!("ftp://{}/{}", self.job.host, self.job.path)
+        self.place.location().to_owned()
     }
 
     async fn list(&self) -> Result<Vec<Listed>, SourceError> {
-        self.refused().await
+        let mut lease = self.lease().await?;
+        let listed = folder::list(&mut lease.client, &self.place).await;
+        lease.settle(listed).map_err(|fault| self.place.error("", Tried::List, fault))
     }
 
-    async fn stat(&self, _name: &str) -> Result<Option<Stamp>, SourceError> {
-        self.refused().await
+    async fn stat(&self, name: &str) -> Result<Option<Stamp>, SourceError> {
+        self.checked(name)?;
+        let mut lease = self.lease().await?;
+        let found = look::look(&mut lease.client, &self.place, name).await;
+        lease.settle(found).map_err(|fault| self.place.error(name, Tried::Read, fault))
     }
 
     async fn fetch(
         &self,
-        _file: &Stamp,
-        _from: u64,
-        _into: &mut (dyn AsyncWrite + Send + Unpin),
-        _progress: &(dyn Fn(u64) + Send + Sync),
+        file: &Stamp,
+        from: u64,
+        into: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<u64, SourceError> {
-        self.refused().await
+        self.checked(&file.name)?;
+        let mut lease = self.lease().await?;
+        let fetched = transfer::fetch(&mut lease.client, &self.place, file, from, into, progress).await;
+        lease.settle(fetched).map_err(|fault| self.place.error(&file.name, Tried::Read, fault))
     }
 
-    async fn rename(&self, _from: &str, _to: &str) -> Result<(), SourceError> {
-        self.refused().await
+    async fn rename(&self, from: &str, to: &str) -> Result<(), SourceError> {
+        self.checked(from)?;
+        self.checked(to)?;
+        let mut lease = self.lease().await?;
+        let moved = moving::rename(&mut lease.client, &self.place, from, to).await;
+        lease.settle(moved).map_err(|fault| self.place.error(from, Tried::Change, fault))
     }
 
-    async fn delete(&self, _name: &str) -> Result<(), SourceError> {
-        self.refused().await
+    async fn delete(&self, name: &str) -> Result<(), SourceError> {
+        self.checked(name)?;
+        let mut lease = self.lease().await?;
+        let deleted = moving::delete(&mut lease.client, &self.place, name).await;
+        lease.settle(deleted).map_err(|fault| self.place.error(name, Tried::Change, fault))
+    }
+
+    async fn rest(&self) {
+        self.client.lock().await.take();
     }
 }

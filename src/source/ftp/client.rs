@@ -1,0 +1,255 @@
+//! Requests and replies on one login.
+//!
+//! suppaftp keeps the control connection: greeting, AUTH TLS, login, lines with their limit of 256 KiB, line breaks and Telnet
+//! bytes in what is sent. Its own data connections are not used ([`super::channel`] says why), nor its parsers of replies: the
+//! commands go through `custom_command`, which hands every reply over whole if none is expected.
+
+use std::{
+    collections::HashSet,
+    io,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use suppaftp::{Encoding, FtpError, FtpResult, ReplyTooLarge, tokio::AsyncRustlsFtpStream, types::Response};
+use tokio::time::timeout;
+
+use super::{
+    errors::{Fault, said},
+    reply::{Offers, Reply},
+    tls::Tls,
+};
+use crate::model::job::SourceTimeouts;
+
+/// One login.
+pub struct Client {
+    ftp: AsyncRustlsFtpStream,
+    /// How data connections are encrypted; None: not at all.
+    pub(super) tls: Option<Tls>,
+    /// Where data connections go to, whatever the server says.
+    pub(super) peer: IpAddr,
+    pub(super) limits: SourceTimeouts,
+    /// What the server offers; less, once it has refused it.
+    pub offers: Offers,
+    /// How the server is asked for a data connection.
+    pub(super) passive: Passive,
+    /// Whether times are those of the listing alone, to the minute; None: the folder has not been listed in this login.
+    pub coarse: Option<bool>,
+    names: Names,
+    /// Names in the folder that the server knows in Latin-1.
+    latin1: HashSet<String>,
+    spoiled: bool,
+}
+
+/// How a server is asked for a data connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passive {
+    /// EPSV (RFC 2428), not tried yet.
+    Extended,
+    /// EPSV, which has worked.
+    ExtendedProven,
+    /// PASV.
+    Old,
+}
+
+impl Client {
+    /// A login of which the library has read the greeting.
+    pub async fn new(mut ftp: AsyncRustlsFtpStream, tls: Option<Tls>, limits: SourceTimeouts) -> io::Result<Self> {
+        let names = Names::default();
+        ftp.set_encoding(names.clone()).await;
+        let peer = {
+            let socket = ftp.get_ref().await;
+            socket.set_nodelay(true)?;
+            super::connect::keep_alive(&*socket)?;
+            socket.peer_addr()?.ip()
+        };
+        Ok(Self {
+            ftp,
+            tls,
+            // An IPv4 address in IPv6's clothes is IPv4: PASV can be asked for.
+            peer: peer.to_canonical(),
+            limits,
+            offers: Offers { facts: false, size: true, mdtm: true, mfmt: false, utf8: false },
+            passive: Passive::Extended,
+            coarse: None,
+            names,
+            latin1: HashSet::new(),
+            spoiled: false,
+        })
+    }
+
+    /// The library's side of the connection, for the login.
+    pub(super) fn ftp(&mut self) -> &mut AsyncRustlsFtpStream {
+        &mut self.ftp
+    }
+
+    /// Makes sure that the login is not used again: something of an exchange may still be under way on it.
+    pub fn spoil(&mut self) {
+        self.spoiled = true;
+    }
+
+    /// Whether the login is not to be used again.
+    pub fn is_spoiled(&self) -> bool {
+        self.spoiled
+    }
+
+    /// Notes that the server knows this name in Latin-1.
+    pub fn note_latin1(&mut self, name: &str) {
+        self.latin1.insert(name.to_owned());
+    }
+
+    /// Sends a command and waits for its reply, whatever that is.
+    pub async fn ask(&mut self, command: &str) -> Result<Reply, Fault> {
+        self.ask_within(command, self.limits.stall, Fault::stalled).await
+    }
+
+    /// Sends a command about a path below the folder and waits for its reply.
+    pub async fn ask_about(&mut self, command: &str, path: &str) -> Result<Reply, Fault> {
+        let line = self.line(command, path);
+        self.ask(&line).await
+    }
+
+    /// [`Client::ask`] with a limit of its own.
+    pub(super) async fn ask_within(
+        &mut self,
+        command: &str,
+        limit: Duration,
+        late: impl FnOnce(Duration) -> Fault,
+    ) -> Result<Reply, Fault> {
+        // None of the replies is expected: each comes back whole as an "error".
+        let asked = timeout(limit, self.ftp.custom_command(command, &[])).await;
+        whole(asked.unwrap_or_else(|_| Err(FtpError::DataConnectionAlreadyOpen)), || late(limit))
+    }
+
+    /// The next reply, to what was asked before.
+    pub async fn reply(&mut self, limit: Duration) -> Result<Reply, Fault> {
+        let read = timeout(limit, self.ftp.read_response_in(&[])).await;
+        whole(read.unwrap_or_else(|_| Err(FtpError::DataConnectionAlreadyOpen)), || Fault::stalled(limit))
+    }
+
+    /// Asks for something that is done or refused.
+    pub async fn order(&mut self, command: &str, path: &str) -> Result<Reply, Fault> {
+        let reply = self.ask_about(command, path).await?;
+        if reply.done() { Ok(reply) } else { Err(Fault::Refused(reply)) }
+    }
+
+    /// The path of the folder in which the login is.
+    pub async fn here(&mut self) -> Result<String, Fault> {
+        let reply = self.ask("PWD").await?;
+        reply.path().filter(|_| reply.done()).ok_or(Fault::Refused(reply))
+    }
+
+    /// The line of a command about a path below the folder, in the encoding that the server knows the name in.
+    pub(super) fn line(&mut self, command: &str, path: &str) -> String {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        self.names.latin1.store(self.latin1.contains(name), Ordering::Relaxed);
+        format!("{command} {}", plain(path))
+    }
+}
+
+/// A path that no server takes for anything else: not for an option, not for a home folder, and its first blank stays.
+fn plain(path: &str) -> String {
+    if path.starts_with(['-', '~', ' ']) { format!("./{path}") } else { path.to_owned() }
+}
+
+/// The reply, whole; `late` if none came in time (which the callers say as [`FtpError::DataConnectionAlreadyOpen`]: the library
+/// opens none here).
+fn whole(read: FtpResult<Response>, late: impl FnOnce() -> Fault) -> Result<Reply, Fault> {
+    let reply = match read {
+        Ok(response) | Err(FtpError::UnexpectedResponse(response)) => Reply::new(response.body),
+        Err(FtpError::DataConnectionAlreadyOpen) => return Err(late()),
+        Err(error) => return Err(fault(&error)),
+    };
+    if reply.code == 421 {
+        return Err(Fault::Broken(format!(
+            "the server ended the connection{}. It is tried again; if it stays so, the server may be overloaded or limit \
+             connections from here",
+            said(&reply)
+        )));
+    }
+    Ok(reply)
+}
+
+/// What a failure of the library means for the login.
+pub fn fault(error: &FtpError) -> Fault {
+    match error {
+        FtpError::ConnectionError(error) if error.get_ref().is_some_and(|inner| inner.is::<ReplyTooLarge>()) => {
+            Fault::endless()
+        }
+        FtpError::ConnectionError(_) | FtpError::SecureError(_) => Fault::broken(),
+        _ => Fault::malformed(),
+    }
+}
+
+/// The encoding of what is sent: UTF-8, or Latin-1 for a name that was listed so.
+#[derive(Clone, Debug, Default)]
+struct Names {
+    latin1: Arc<AtomicBool>,
+}
+
+impl Encoding for Names {
+    fn decode(&self, bytes: &[u8]) -> String {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    fn encode(&self, text: &str) -> io::Result<Vec<u8>> {
+        let bytes = self
+            .latin1
+            .load(Ordering::Relaxed)
+            .then(|| text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect());
+        Ok(bytes.flatten().unwrap_or_else(|| text.as_bytes().to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_no_options() {
+        for (path, expected) in [
+            ("users.csv", "users.csv"),
+            ("-rf", "./-rf"),
+            (" users.csv", "./ users.csv"),
+            ("~hr", "./~hr"),
+            ("bak/-rf", "bak/-rf"),
+            ("a b [1].csv", "a b [1].csv"),
+        ] {
+            assert_eq!(plain(path), expected);
+        }
+    }
+
+    #[test]
+    fn names_are_sent_as_they_are_known() {
+        let names = Names::default();
+        assert_eq!(names.encode("RETR grün\r\n").unwrap(), "RETR grün\r\n".as_bytes());
+        names.latin1.store(true, Ordering::Relaxed);
+        assert_eq!(names.encode("RETR grün\r\n").unwrap(), b"RETR gr\xfcn\r\n");
+        assert_eq!(names.encode("RETR €\r\n").unwrap(), "RETR €\r\n".as_bytes());
+    }
+
+    #[test]
+    fn a_421_ends_the_login() {
+        let reply = |code: u32, text: &str| {
+            Err(FtpError::UnexpectedResponse(Response::new(code.into(), text.as_bytes().to_vec())))
+        };
+        let late = || Fault::stalled(Duration::from_secs(1));
+        assert!(
+            matches!(whole(reply(421, "421 Timeout.\r\n"), late), Err(Fault::Broken(why)) if why.contains("421 Timeout."))
+        );
+        assert!(matches!(whole(reply(550, "550 No.\r\n"), late), Ok(reply) if reply.code == 550));
+        assert_eq!(whole(Err(FtpError::DataConnectionAlreadyOpen), late), Err(late()));
+        assert_eq!(whole(Err(FtpError::ConnectionError(ReplyTooLarge_::error())), late), Err(Fault::endless()));
+    }
+
+    struct ReplyTooLarge_;
+    impl ReplyTooLarge_ {
+        fn error() -> io::Error {
+            io::Error::new(io::ErrorKind::InvalidData, ReplyTooLarge)
+        }
+    }
+}
