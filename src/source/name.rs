@@ -18,9 +18,45 @@ pub fn split<'a>(place: &str, name: &'a str) -> Result<(Option<&'a str>, &'a str
     })
 }
 
+/// A name longer than this is none: file systems end at 255 letters.
+const LONGEST: usize = 1024;
+
+/// A name of one file, as a server or a disk lists it. The error says, behind "its name", why it is left out.
+pub fn plain(name: &[u8]) -> Result<&str, &'static str> {
+    let Ok(text) = std::str::from_utf8(name) else { return Err("is not UTF-8") };
+    match text {
+        "" | "." | ".." => Err("is none of a file"),
+        text if text.contains('/') => Err("has a slash"),
+        text if text.contains(char::is_control) => Err("has control characters"),
+        text if text.len() > LONGEST => Err("is longer than 1,024 bytes"),
+        text => Ok(text),
+    }
+}
+
+/// A name that is left out, for a log: short, and nothing in it does anything to a terminal.
+pub fn shown(name: &[u8]) -> String {
+    let short = &name[..name.len().min(200)];
+    String::from_utf8_lossy(short).escape_debug().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_files_are_plain() {
+        let long = "x".repeat(1025);
+        for name in ["users.csv", " Größe & Maß.csv ", "-rf", "..csv", "back\\slash", "$(id)", &long[1..]] {
+            assert_eq!(plain(name.as_bytes()), Ok(name));
+        }
+        let escape = b"\x1b[2Jusers.csv";
+        for name in
+            [&b""[..], b".", b"..", b"a/b", b"/", b"a\nb", b"a\r", b"nul\0", escape, b"\xfc.csv", long.as_bytes()]
+        {
+            assert!(plain(name).is_err(), "{name:?}");
+        }
+        assert_eq!(shown(escape), "\\u{1b}[2Jusers.csv");
+    }
 
     #[test]
     fn names_stay_in_the_folder() {

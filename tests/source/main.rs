@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod directory;
+mod legacy;
 mod login;
 mod odd;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
 mod transfer;
+mod tries;
 
 use usersync::{
     model::file::Stamp,

@@ -121,18 +121,39 @@ impl Sshd {
         SftpJob { private_key: Some(self.new_key(&user, &["-t", "ed25519"], "")), ..self.job(&user) }
     }
 
+    /// Ends every login, and serves on: what an idle limit does.
+    pub fn end_logins(&mut self) {
+        let mut family = children(self.process.id());
+        kill_all(&mut family);
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while !children(self.process.id()).is_empty() {
+            assert!(std::time::Instant::now() < deadline, "the logins end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// How often somebody has logged in.
+    pub fn logins(&self) -> usize {
+        log(self.folder.path()).lines().filter(|line| line.starts_with("Accepted ") && line.contains(" for ")).count()
+    }
+
     /// Ends the server and everything it serves at once, as a crash would.
     pub fn kill(&mut self) {
         let mut family = vec![self.process.id()];
-        let mut next = 0;
-        while next < family.len() {
-            family.extend(children(family[next]));
-            next += 1;
-        }
-        for process in family {
-            let _ = Command::new("kill").args(["-KILL", &process.to_string()]).stderr(Stdio::null()).status();
-        }
+        kill_all(&mut family);
         let _ = self.process.wait();
+    }
+}
+
+/// Ends these processes and all that they started.
+fn kill_all(family: &mut Vec<u32>) {
+    let mut next = 0;
+    while next < family.len() {
+        family.extend(children(family[next]));
+        next += 1;
+    }
+    for process in family {
+        let _ = Command::new("kill").args(["-KILL", &process.to_string()]).stderr(Stdio::null()).status();
     }
 }
 
@@ -147,10 +168,12 @@ impl Drop for Sshd {
 
 fn configuration(path: &Path, port: u16, more: &str) -> String {
     let path = path.display();
+    // The one option of these of which the last line counts, not the first.
+    let startups = if more.contains("MaxStartups") { "" } else { "MaxStartups 100\n" };
     format!(
         "{more}\nListenAddress 127.0.0.1\nPort {port}\nHostKey {path}/host_ed25519\nHostKey {path}/host_ecdsa\nPidFile none\n\
          AuthorizedKeysFile {path}/authorized/%u\nStrictModes no\nPermitRootLogin yes\nUsePAM no\n\
-         PasswordAuthentication no\nKbdInteractiveAuthentication no\nUseDNS no\nMaxStartups 100\nLogLevel VERBOSE\n\
+         PasswordAuthentication no\nKbdInteractiveAuthentication no\nUseDNS no\n{startups}LogLevel VERBOSE\n\
          Subsystem sftp internal-sftp\nForceCommand internal-sftp\n"
     )
 }

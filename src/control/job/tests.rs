@@ -303,7 +303,6 @@ fn what_is_not_built_is_refused() {
             json!({"source": {"sftp": null, "path": null, "dropBox": {"credentials": {"name": "x"}}}}),
             "spec.source.dropBox",
         ),
-        (json!({"source": {"sftp": {"algorithms": "Legacy"}}}), "spec.source.sftp.algorithms"),
         (json!({"target": {"caBundle": {"secretKeyRef": {"name": "ca", "key": "ca.crt"}}}}), "spec.target.caBundle"),
         (json!({"report": {"email": email}}), "spec.report.email"),
         (json!({"report": {"webhook": {"url": key, "signingKey": key}}}), "spec.report.webhook"),

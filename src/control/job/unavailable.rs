@@ -1,7 +1,7 @@
 //! What the manifest may say and this version can't do: refused, never ignored.
 
 use super::JobProblem;
-use crate::api::{UserSyncSpec, usersync::server::Algorithms};
+use crate::api::UserSyncSpec;
 
 /// Every field whose feature is not in this version.
 pub fn unavailable(spec: &UserSyncSpec) -> Vec<JobProblem> {
@@ -9,11 +9,9 @@ pub fn unavailable(spec: &UserSyncSpec) -> Vec<JobProblem> {
     let email = spec.report.as_ref().is_some_and(|report| report.email.is_some());
     let webhook = spec.report.as_ref().is_some_and(|report| report.webhook.is_some());
     let expected = spec.schedule.as_ref().is_some_and(|schedule| schedule.expect_file_every.is_some());
-    let legacy = source.sftp.as_ref().is_some_and(|sftp| sftp.algorithms == Algorithms::Legacy);
     let authorities = spec.target.as_ref().is_some_and(|target| target.ca_bundle.is_some());
     [
         (source.drop_box.is_some(), "spec.source.dropBox", "the drop box", "use sftp or directory"),
-        (legacy, "spec.source.sftp.algorithms", "Legacy algorithms", "use Modern"),
         (authorities, "spec.target.caBundle", "certificates for the database", "let the system trust the authority"),
         (email, "spec.report.email", "mail", "the reports are kept in any case"),
         (webhook, "spec.report.webhook", "webhooks", "the reports are kept in any case"),

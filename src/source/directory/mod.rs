@@ -105,10 +105,13 @@ impl Directory {
             if listed.len() == MAX_NAMES {
                 return Err(too_many_names(&self.location()));
             }
-            let Ok(name) = std::str::from_utf8(bytes) else {
-                let name = String::from_utf8_lossy(bytes);
-                tracing::warn!(folder = %self.path.display(), %name, "a file is left out: its name is not UTF-8");
-                continue;
+            let name = match name::plain(bytes) {
+                Ok(name) => name,
+                Err(why) => {
+                    let name = name::shown(bytes);
+                    tracing::warn!(folder = %self.path.display(), %name, "a file is left out: its name {why}");
+                    continue;
+                }
             };
             match statat(&folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => listed.push(described(name, &stat)),
@@ -164,6 +167,9 @@ impl Source for Directory {
         let (this, stamp) = (self.clone(), file.clone());
         let opened = blocking(move || this.open(&stamp)).await?;
         let at = At::file(self, &file.name);
+        if from > file.size {
+            return Err(at.changed("it shrank"));
+        }
         let mut opened = tokio::fs::File::from_std(opened);
         opened.set_max_buf_size(CHUNK);
         opened.seek(SeekFrom::Start(from)).await.map_err(|error| at.io(&error))?;

@@ -11,6 +11,7 @@ use russh::{
 
 use super::{
     errors::{Place, said},
+    heard::Heard,
     host_key::Verifier,
     key,
 };
@@ -46,13 +47,22 @@ impl Credentials {
             sha1_signatures: job.algorithms == Algorithms::Legacy,
         })
     }
+
+    /// Whether there is something for this way in.
+    fn fit(&self, kind: MethodKind) -> bool {
+        match kind {
+            MethodKind::PublicKey => self.key.is_some(),
+            MethodKind::Password | MethodKind::KeyboardInteractive => self.password.is_some(),
+            _ => false,
+        }
+    }
 }
 
-/// How far the login is.
+/// How a try ended.
 enum Step {
     /// In.
     Done,
-    /// Not in; the server would accept these.
+    /// Not in; the server would accept these now. None of them: it closed the connection.
     Left(MethodSet),
 }
 
@@ -65,90 +75,184 @@ impl From<AuthResult> for Step {
     }
 }
 
-/// One login.
-struct Login<'a> {
-    place: &'a Place,
-    ssh: &'a mut Handle<Verifier>,
-    credentials: &'a Credentials,
+/// What was tried so far, over one connection or several: a server that allows one try for each connection closes it before
+/// the right one was tried.
+#[derive(Default)]
+pub struct Tries {
+    /// Whether the server was asked what it accepts.
+    asked: bool,
+    /// What it said that it accepts.
+    offered: Option<MethodSet>,
+    /// Ways in that are not to be tried again.
+    gone: Vec<MethodKind>,
     /// What was tried, for the error.
     tried: Vec<String>,
-    /// Why something was not tried, for the error.
+    /// Why something was not tried, and what the server said, for the error.
     notes: Vec<String>,
 }
 
-/// Logs in.
-pub async fn login(place: &Place, ssh: &mut Handle<Verifier>, credentials: &Credentials) -> Result<(), SourceError> {
-    let mut login = Login { place, ssh, credentials, tried: Vec::new(), notes: Vec::new() };
-    let first = login.ssh.authenticate_none(&credentials.username).await.map_err(|_| login.broke_off())?;
-    let Step::Left(mut left) = first.into() else { return Ok(()) };
-    let mut offered = left.clone();
-    for kind in [MethodKind::PublicKey, MethodKind::Password, MethodKind::KeyboardInteractive] {
-        if !left.contains(&kind) {
-            continue;
-        }
-        let step = match kind {
-            MethodKind::PublicKey => login.with_key().await?,
-            MethodKind::Password => login.with_password().await?,
-            _ => login.with_answers().await?,
-        };
-        match step {
-            Some(Step::Done) => return Ok(()),
-            Some(Step::Left(now)) => {
-                if login.ssh.is_closed() {
-                    return Err(login.refused(&offered, true));
-                }
-                for &method in now.iter() {
-                    // A set: what is in it already stays once.
-                    offered.push(method);
-                }
-                left = now;
-            }
-            None => {}
+impl Tries {
+    /// The next way in that the server accepts and the Secret has something for.
+    fn next(&self, left: &MethodSet, credentials: &Credentials) -> Option<MethodKind> {
+        ORDER.into_iter().find(|kind| left.contains(kind) && credentials.fit(*kind) && !self.gone.contains(kind))
+    }
+
+    /// What to try on a further connection, where the server is not asked again: that may count as a try.
+    fn left(&self) -> MethodSet {
+        self.offered.clone().unwrap_or_else(|| MethodSet::from(&ORDER[..]))
+    }
+
+    fn offer(&mut self, left: &MethodSet) {
+        if !left.is_empty() {
+            let offered = self.offered.get_or_insert_with(MethodSet::empty);
+            // A set: what is in it already stays once.
+            left.iter().for_each(|&kind| offered.push(kind));
         }
     }
-    let closed = login.ssh.is_closed();
-    Err(login.refused(&offered, closed))
+
+    fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
 }
 
-impl Login<'_> {
+/// What is tried first: a key gives nothing away where it is not accepted.
+const ORDER: [MethodKind; 3] = [MethodKind::PublicKey, MethodKind::Password, MethodKind::KeyboardInteractive];
+
+/// How a login on one connection ended, if not with an error.
+pub enum Login {
+    /// In.
+    Done,
+    /// The server closed the connection, but not everything was tried: the rest is, on another one.
+    Elsewhere,
+}
+
+/// Logs in on a connection, with what was not tried on an earlier one.
+pub async fn login(
+    place: &Place,
+    ssh: &mut Handle<Verifier>,
+    heard: &Heard,
+    credentials: &Credentials,
+    tries: &mut Tries,
+) -> Result<Login, SourceError> {
+    Attempt { place, ssh, heard, credentials, tries }.run().await
+}
+
+/// The login on one connection.
+struct Attempt<'a> {
+    place: &'a Place,
+    ssh: &'a mut Handle<Verifier>,
+    heard: &'a Heard,
+    credentials: &'a Credentials,
+    tries: &'a mut Tries,
+}
+
+impl Attempt<'_> {
+    async fn run(mut self) -> Result<Login, SourceError> {
+        let mut left = self.tries.left();
+        if !std::mem::replace(&mut self.tries.asked, true) {
+            match self.ask().await? {
+                Step::Done => return Ok(Login::Done),
+                // The question alone was one try too many.
+                Step::Left(none) if none.is_empty() && self.heard.is_too_many() => return Ok(Login::Elsewhere),
+                Step::Left(none) if none.is_empty() => return Err(self.broke_off()),
+                Step::Left(accepted) => left = accepted,
+            }
+            self.tries.offer(&left);
+        }
+        while let Some(kind) = self.tries.next(&left, self.credentials) {
+            self.tries.gone.push(kind);
+            let step = match kind {
+                MethodKind::PublicKey => self.with_key().await?,
+                MethodKind::Password => self.with_password().await?,
+                _ => self.with_answers().await?,
+            };
+            match step {
+                Some(Step::Done) => return Ok(Login::Done),
+                Some(Step::Left(none)) if none.is_empty() => {
+                    if let Some(why) = self.heard.why() {
+                        self.tries.note(why);
+                    }
+                    let more = self.tries.next(&self.tries.left(), self.credentials).is_some();
+                    return if more { Ok(Login::Elsewhere) } else { Err(self.refused()) };
+                }
+                Some(Step::Left(now)) => {
+                    self.tries.offer(&now);
+                    left = now;
+                }
+                None => {}
+            }
+        }
+        Err(self.refused())
+    }
+
+    /// Asks what the server accepts; some let anybody in.
+    async fn ask(&mut self) -> Result<Step, SourceError> {
+        let result = self.ssh.authenticate_none(&self.credentials.username).await;
+        Ok(result.map_err(|_| self.broke_off())?.into())
+    }
+
     async fn with_key(&mut self) -> Result<Option<Step>, SourceError> {
         let Some(key) = self.credentials.key.clone() else { return Ok(None) };
-        let hash = if key.algorithm().is_rsa() { self.rsa_hash().await? } else { None };
-        if key.algorithm().is_rsa() && hash.is_none() && !self.credentials.sha1_signatures {
-            self.notes.push(
-                "The server takes signatures of rsa keys only with SHA-1, which is not used (source.sftp.algorithms: Legacy \
-                 allows it)."
+        if !key.algorithm().is_rsa() {
+            return self.sign(&key, None).await.map(Some);
+        }
+        let hashes = self.rsa_hashes().await?;
+        let modern = !self.credentials.sha1_signatures;
+        let mut last = None;
+        for hash in hashes.into_iter().filter(|hash| hash.is_some() || !modern) {
+            match self.sign(&key, hash).await? {
+                Step::Left(left) if left.contains(&MethodKind::PublicKey) => last = Some(Step::Left(left)),
+                ended => return Ok(Some(ended)),
+            }
+        }
+        if modern {
+            self.tries.note(
+                "The server may take signatures of rsa keys only with SHA-1, which is not used (source.sftp.algorithms: Legacy \
+                 allows it; better is an ed25519 key)."
                     .to_owned(),
             );
-            return Ok(None);
         }
-        self.tried.push(format!(
+        Ok(last)
+    }
+
+    async fn sign(&mut self, key: &Arc<PrivateKey>, hash: Option<HashAlg>) -> Result<Step, SourceError> {
+        let tried = format!(
             "private key ({}, public part {})",
             key.algorithm().as_str(),
             key.public_key().fingerprint(HashAlg::Sha256)
-        ));
-        let key = PrivateKeyWithHashAlg::new(key, hash);
+        );
+        if !self.tries.tried.contains(&tried) {
+            self.tries.tried.push(tried);
+        }
+        let key = PrivateKeyWithHashAlg::new(key.clone(), hash);
         let result = self.ssh.authenticate_publickey(&self.credentials.username, key).await;
-        Ok(Some(result.map_err(|_| self.broke_off())?.into()))
+        Ok(result.map_err(|_| self.broke_off())?.into())
     }
 
-    /// The best hash that the server takes for rsa; None: SHA-1 alone.
-    async fn rsa_hash(&mut self) -> Result<Option<HashAlg>, SourceError> {
+    /// The hashes to try with an rsa key; None is SHA-1. A server that doesn't say what it takes (RFC 8308) is an old one as
+    /// a rule, and one that says it may not mean it.
+    async fn rsa_hashes(&mut self) -> Result<Vec<Option<HashAlg>>, SourceError> {
         let said = self.ssh.best_supported_rsa_hash().await.map_err(|_| self.broke_off())?;
-        // A server that doesn't say takes SHA-2 as a rule (RFC 8332 is older than RFC 8308's use).
-        Ok(said.unwrap_or(Some(HashAlg::Sha512)))
+        Ok(match said {
+            Some(None) => vec![None],
+            Some(hash) => vec![hash, None],
+            None if self.credentials.sha1_signatures => vec![None, Some(HashAlg::Sha512)],
+            None => vec![Some(HashAlg::Sha512)],
+        })
     }
 
     async fn with_password(&mut self) -> Result<Option<Step>, SourceError> {
         let Some(password) = &self.credentials.password else { return Ok(None) };
-        self.tried.push("password".to_owned());
+        self.tries.tried.push("password".to_owned());
         let result = self.ssh.authenticate_password(&self.credentials.username, password).await;
         Ok(Some(result.map_err(|_| self.broke_off())?.into()))
     }
 
     async fn with_answers(&mut self) -> Result<Option<Step>, SourceError> {
         let Some(password) = self.credentials.password.clone() else { return Ok(None) };
-        self.tried.push("keyboard-interactive".to_owned());
+        self.tries.tried.push("keyboard-interactive".to_owned());
         let user = &self.credentials.username;
         let started = self.ssh.authenticate_keyboard_interactive_start(user, None).await;
         let mut response = started.map_err(|_| self.broke_off())?;
@@ -165,7 +269,7 @@ impl Login<'_> {
                 }
             }
         }
-        self.notes.push("The server asked again and again.".to_owned());
+        self.tries.note("The server asked again and again.".to_owned());
         Ok(None)
     }
 
@@ -183,29 +287,29 @@ impl Login<'_> {
     }
 
     fn broke_off(&self) -> SourceError {
+        let why = self.heard.why().map(|why| format!(" {why}")).unwrap_or_default();
         SourceError::Unreachable(format!(
-            "{}: the server closed the connection during the login. It is tried again; if it stays so, the server may limit \
+            "{}: the server closed the connection during the login.{why} It is tried again; if it stays so, the server may limit \
              connections or logins from here: ask whoever runs it.",
             self.place.location()
         ))
     }
 
     /// Why nobody is in.
-    fn refused(&self, offered: &MethodSet, closed: bool) -> SourceError {
-        if self.tried.is_empty() && closed {
-            return self.broke_off();
-        }
-        let offered = match offered.iter().map(<&str>::from).collect::<Vec<_>>().join(", ") {
+    fn refused(&self) -> SourceError {
+        let Tries { offered, tried, notes, .. } = &*self.tries;
+        let names = offered.iter().flat_map(|offered| offered.iter()).map(<&str>::from).collect::<Vec<_>>();
+        let offered = match names.join(", ") {
             none if none.is_empty() => "nothing that is known here".to_owned(),
             offered => offered,
         };
-        let tried = match self.tried.join(", ") {
+        let tried = match tried.join(", ") {
             none if none.is_empty() => "nothing, because the Secret has nothing of that kind".to_owned(),
             tried => tried,
         };
         let mut text =
             format!("{}: the login was refused. Tried: {tried}. The server accepts: {offered}.", self.place.location());
-        for note in &self.notes {
+        for note in notes {
             text.push(' ');
             text.push_str(note);
         }

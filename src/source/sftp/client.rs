@@ -1,7 +1,5 @@
 //! Requests and answers on one SFTP connection.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use russh::{
     ChannelMsg, ChannelReadHalf, ChannelWriteHalf,
@@ -12,13 +10,17 @@ use tokio::sync::mpsc;
 use super::{
     errors::Fault,
     host_key::Verifier,
+    patience::Patience,
     wire::{self, Attributes, Kind, Reply, Request, status},
 };
+use crate::model::job::SourceTimeouts;
 
 /// Bytes asked for at once where the server does not say that it gives more: what every server gives.
 const SMALL_READ: u32 = 32 * 1024;
 /// Bytes asked for at once at most. With [`super::transfer::IN_FLIGHT`] requests under way that is 8 MiB.
 const LARGE_READ: u64 = 128 * 1024;
+/// Answers to nothing that are dropped at most; a transfer that was given up leaves fewer behind.
+const MAX_STRAYS: usize = 1000;
 const LIMITS: &[u8] = b"limits@openssh.com";
 
 /// One login with SFTP on it.
@@ -28,8 +30,11 @@ pub struct Client {
     requests: mpsc::UnboundedSender<Bytes>,
     received: BytesMut,
     last_id: u32,
-    stall: Duration,
+    timeouts: SourceTimeouts,
     read_size: u32,
+    extensions: Vec<Bytes>,
+    /// Answers to nothing since something was asked.
+    strays: usize,
 }
 
 impl Client {
@@ -38,7 +43,7 @@ impl Client {
         ssh: Handle<Verifier>,
         answers: ChannelReadHalf,
         requests: ChannelWriteHalf<Msg>,
-        stall: Duration,
+        timeouts: SourceTimeouts,
     ) -> Result<Self, Fault> {
         let mut client = Self {
             ssh,
@@ -46,14 +51,17 @@ impl Client {
             requests: writer(requests),
             received: BytesMut::new(),
             last_id: 0,
-            stall,
+            timeouts,
             read_size: SMALL_READ,
+            extensions: Vec::new(),
+            strays: 0,
         };
         client.send(Request::new(Kind::Init, 3))?;
-        let (_, Reply::Version(extensions)) = client.receive().await? else {
+        let (_, Reply::Version(extensions)) = client.receive(&Patience::answer(&timeouts)).await? else {
             return Err(Fault::malformed());
         };
-        if extensions.iter().any(|name| name == LIMITS) {
+        client.extensions = extensions;
+        if client.can(LIMITS) {
             client.ask_limits().await?;
         }
         Ok(client)
@@ -64,6 +72,16 @@ impl Client {
         self.read_size
     }
 
+    /// Whether the server has this extension.
+    pub fn can(&self, extension: &[u8]) -> bool {
+        self.extensions.iter().any(|name| name == extension)
+    }
+
+    /// The manifest's time-outs.
+    pub fn timeouts(&self) -> &SourceTimeouts {
+        &self.timeouts
+    }
+
     /// Whether the connection is gone.
     pub fn is_closed(&self) -> bool {
         self.ssh.is_closed() || self.requests.is_closed()
@@ -72,18 +90,19 @@ impl Client {
     /// Sends a request and says under which id its answer will come.
     pub fn request(&mut self, kind: Kind, fill: impl FnOnce(Request) -> Request) -> Result<u32, Fault> {
         self.last_id = self.last_id.wrapping_add(1);
+        self.strays = 0;
         self.send(fill(Request::new(kind, self.last_id)))?;
         Ok(self.last_id)
     }
 
     /// The next answer, whichever request it belongs to.
-    pub async fn receive(&mut self) -> Result<(u32, Reply), Fault> {
+    pub async fn receive(&mut self, patience: &Patience) -> Result<(u32, Reply), Fault> {
         loop {
             if let Some(answer) = wire::take(&mut self.received)? {
                 return Ok(answer);
             }
-            let message = tokio::time::timeout(self.stall, self.answers.wait()).await;
-            match message.map_err(|_| Fault::stalled(self.stall))? {
+            let message = tokio::time::timeout_at(patience.until(), self.answers.wait()).await;
+            match message.map_err(|_| patience.over())? {
                 Some(ChannelMsg::Data { data }) => self.received.extend_from_slice(&data),
                 None | Some(ChannelMsg::Eof | ChannelMsg::Close) => return Err(Fault::broken()),
                 Some(_) => {}
@@ -91,14 +110,32 @@ impl Client {
         }
     }
 
+    /// An answer came that nobody waits for: as after a transfer that was given up, but not without an end.
+    pub fn stray(&mut self) -> Result<(), Fault> {
+        self.strays += 1;
+        if self.strays > MAX_STRAYS { Err(Fault::malformed()) } else { Ok(()) }
+    }
+
     /// Sends a request and waits for its answer. Answers to requests that nobody waits for any more are dropped.
     pub async fn ask(&mut self, kind: Kind, fill: impl FnOnce(Request) -> Request) -> Result<Reply, Fault> {
+        let patience = Patience::answer(&self.timeouts);
+        self.ask_within(&patience, kind, fill).await
+    }
+
+    /// The same, for so long.
+    pub async fn ask_within(
+        &mut self,
+        patience: &Patience,
+        kind: Kind,
+        fill: impl FnOnce(Request) -> Request,
+    ) -> Result<Reply, Fault> {
         let asked = self.request(kind, fill)?;
         loop {
-            let (id, reply) = self.receive().await?;
+            let (id, reply) = self.receive(patience).await?;
             if id == asked {
                 return Ok(reply);
             }
+            self.stray()?;
         }
     }
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
 
 use russh::{
     AlgorithmKind, ChannelMsg, Preferred, cipher,
-    client::{Config, Handle, connect_stream},
+    client::{Config, GexParams, Handle, connect_stream},
     compression, kex,
     keys::PublicKey,
     mac,
@@ -12,10 +12,12 @@ use russh::{
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
-    auth::{Credentials, login},
+    auth::{Credentials, Login, Tries, login},
     client::Client,
     errors::{Fault, Place, Tried, seconds},
+    heard::Heard,
     host_key::{self, Refusal, Verifier},
+    preamble::{self, Preamble},
 };
 use crate::{api::Algorithms, model::job::SftpJob, ports::SourceError};
 
@@ -108,10 +110,16 @@ async fn enter(
     expected: Vec<PublicKey>,
     credentials: &Credentials,
 ) -> Result<Client, SourceError> {
-    let mut ssh = verified(place, job, stream, &expected).await?;
-    login(place, &mut ssh, credentials).await?;
-    let stall = job.timeouts.stall;
-    subsystem(place, ssh, stall).await
+    let (mut stream, mut tries) = (stream, Tries::default());
+    // Ends: each connection takes at least one way in from those that are left.
+    loop {
+        let heard = Heard::default();
+        let mut ssh = verified(place, job, stream, &expected, &heard).await?;
+        match login(place, &mut ssh, &heard, credentials, &mut tries).await? {
+            Login::Done => return subsystem(place, ssh, job).await,
+            Login::Elsewhere => stream = reach(place, job).await?,
+        }
+    }
 }
 
 /// The encrypted connection to a server that showed an expected key. A server with several keys shows the kind that it is
@@ -121,12 +129,14 @@ async fn verified(
     job: &SftpJob,
     stream: TcpStream,
     expected: &[PublicKey],
+    heard: &Heard,
 ) -> Result<Handle<Verifier>, SourceError> {
     let mut stream = stream;
     let mut asked = expected.to_vec();
     let mut unknown = None;
     loop {
-        let verifier = Verifier { expected: asked.clone() };
+        let verifier = Verifier { expected: asked.clone(), heard: heard.clone() };
+        preamble::skip(&mut stream).await.map_err(|why| no_ssh(place, why))?;
         match connect_stream(config(&asked, job.algorithms), stream, verifier).await {
             Ok(ssh) => return Ok(ssh),
             Err(Refusal::Key(shown)) => {
@@ -142,14 +152,14 @@ async fn verified(
                     None => other_kind_of_key(place, job, expected, &theirs).await,
                 });
             }
-            Err(refusal) => return Err(refused(place, job, refusal)),
+            Err(refusal) => return Err(refused(place, job, refusal, heard)),
         }
         stream = reach(place, job).await?;
     }
 }
 
 /// Starts SFTP.
-async fn subsystem(place: &Place, ssh: Handle<Verifier>, stall: Duration) -> Result<Client, SourceError> {
+async fn subsystem(place: &Place, ssh: Handle<Verifier>, job: &SftpJob) -> Result<Client, SourceError> {
     let broken = |_| place.error("", Tried::List, Fault::broken());
     let refused = || {
         SourceError::Denied(format!(
@@ -170,26 +180,31 @@ async fn subsystem(place: &Place, ssh: Handle<Verifier>, stall: Duration) -> Res
             _ => return Err(refused()),
         }
     }
-    Client::start(ssh, answers, requests, stall).await.map_err(|fault| place.error("", Tried::List, fault))
+    Client::start(ssh, answers, requests, job.timeouts).await.map_err(|fault| place.error("", Tried::List, fault))
 }
 
 /// The server has no key of an expected kind: connects again to see which one it has.
 async fn other_kind_of_key(place: &Place, job: &SftpJob, expected: &[PublicKey], theirs: &[String]) -> SourceError {
-    let stream = match reach(place, job).await {
+    let mut stream = match reach(place, job).await {
         Ok(stream) => stream,
         Err(error) => return error,
     };
+    if let Err(why) = preamble::skip(&mut stream).await {
+        return no_ssh(place, why);
+    }
     // No key is expected, so whichever it is, it is refused.
-    match connect_stream(config(&[], job.algorithms), stream, Verifier { expected: Vec::new() }).await {
+    let verifier = Verifier { expected: Vec::new(), heard: Heard::default() };
+    match connect_stream(config(&[], job.algorithms), stream, verifier).await {
         Err(Refusal::Key(shown)) => host_key::unknown(place, &shown, expected),
         _ => no_common(place, "host keys", theirs, &[], job.algorithms),
     }
 }
 
 /// Why the connection did not come about, in words.
-fn refused(place: &Place, job: &SftpJob, refusal: Refusal) -> SourceError {
+fn refused(place: &Place, job: &SftpJob, refusal: Refusal, heard: &Heard) -> SourceError {
     let error = match refusal {
         Refusal::Key(_) | Refusal::Certificate => russh::Error::UnknownKey,
+        Refusal::Banner => russh::Error::Disconnect,
         Refusal::Ssh(error) => error,
     };
     let place_text = place.location();
@@ -204,22 +219,45 @@ fn refused(place: &Place, job: &SftpJob, refusal: Refusal) -> SourceError {
             };
             no_common(place, what, &theirs, &ours, job.algorithms)
         }
-        russh::Error::Version => SourceError::Unreachable(format!(
-            "{place_text}: what answers there is no SSH server, or it turned the connection away. Check source.sftp.port; the \
-             server may limit connections from here."
-        )),
+        russh::Error::Version => no_ssh(place, Preamble::Other(String::new())),
         russh::Error::WrongServerSig | russh::Error::UnknownKey => SourceError::Denied(format!(
             "{place_text}: the server could not prove that it owns its host key. No secret was sent. Ask whoever runs the server."
         )),
-        russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_) => SourceError::Unreachable(format!(
-            "{place_text}: the server closed the connection before the login. It is tried again; if it stays so, the server may \
-             limit connections from here, or be overloaded."
+        russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_) => match heard.why() {
+            None => no_ssh(place, Preamble::Closed(String::new())),
+            Some(why) => SourceError::Unreachable(format!(
+                "{place_text}: the server closed the connection before the login. {why} It is tried again; if it stays so, ask \
+                 whoever runs the server."
+            )),
+        },
+        russh::Error::KexInit => SourceError::Denied(format!(
+            "{place_text}: the server's key exchange is too weak: its group has less than 2048 bits, or breaks a rule. Have a \
+             current key exchange switched on at the server, such as curve25519-sha256."
         )),
         other => SourceError::Unreachable(format!(
             "{place_text}: the encrypted connection did not come about ({other}). It is tried again; if it stays so, ask whoever \
              runs the server."
         )),
     }
+}
+
+/// There is no SSH on this connection.
+fn no_ssh(place: &Place, why: Preamble) -> SourceError {
+    let place = place.location();
+    SourceError::Unreachable(match why {
+        Preamble::Closed(words) => format!(
+            "{place}: the server closed the connection before the login{words}. It is tried again; if it stays so, the server \
+             may limit connections from here, or be overloaded."
+        ),
+        Preamble::Other(words) => format!(
+            "{place}: what answers there is no SSH server, or it turned the connection away{words}. Check source.sftp.host and \
+             port; the server may limit connections from here."
+        ),
+        Preamble::Endless => format!(
+            "{place}: the server sends more than 64 KiB of text before its SSH version. Have that greeting shortened there, or \
+             check source.sftp.port."
+        ),
+    })
 }
 
 fn no_common(place: &Place, what: &str, theirs: &[String], ours: &[String], algorithms: Algorithms) -> SourceError {
@@ -255,8 +293,15 @@ fn config(expected: &[PublicKey], algorithms: Algorithms) -> Arc<Config> {
             compression: Cow::Borrowed(&[compression::NONE]),
             ..Preferred::DEFAULT
         },
+        gex: group_sizes(),
         ..Config::default()
     })
+}
+
+/// Bits of a group that the server chooses: the default asks for 8192, which takes seconds, and takes nothing below 3072,
+/// which many servers don't have.
+fn group_sizes() -> GexParams {
+    GexParams::new(2048, 3072, 8192).unwrap_or_default()
 }
 
 fn offered<T: Copy>(modern: &[T], legacy: &[T], with_legacy: bool) -> Vec<T> {

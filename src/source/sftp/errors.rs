@@ -32,6 +32,11 @@ impl Fault {
         )
     }
 
+    /// Whether the connection broke off, as an idle one does that the server has ended.
+    pub fn is_end(&self) -> bool {
+        *self == Self::broken()
+    }
+
     /// No answer in time.
     pub fn stalled(waited: Duration) -> Self {
         Self::Broken(format!(

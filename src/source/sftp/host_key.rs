@@ -3,12 +3,12 @@
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use russh::{
-    client::Handler,
+    client::{DisconnectReason, Handler, Session},
     keys::{Algorithm, EcdsaCurve, HashAlg, PublicKey, PublicKeyOrCertificate},
 };
 use sha1::Sha1;
 
-use super::errors::Place;
+use super::{errors::Place, heard::Heard};
 use crate::{api::Algorithms, ports::SourceError};
 
 /// Why a connection did not come about.
@@ -18,6 +18,8 @@ pub enum Refusal {
     Key(Box<PublicKey>),
     /// The server showed a certificate, which was not asked for.
     Certificate,
+    /// The server's banner does not end.
+    Banner,
     /// Anything else.
     Ssh(russh::Error),
 }
@@ -32,6 +34,8 @@ impl From<russh::Error> for Refusal {
 pub struct Verifier {
     /// Any of these; none of them: every key is refused, and so shown.
     pub expected: Vec<PublicKey>,
+    /// What the server says besides.
+    pub heard: Heard,
 }
 
 impl Handler for Verifier {
@@ -47,6 +51,18 @@ impl Handler for Verifier {
                 }
             }
             PublicKeyOrCertificate::Certificate(_) => Err(Refusal::Certificate),
+        }
+    }
+
+    async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), Refusal> {
+        if self.heard.banner(banner.len()) { Ok(()) } else { Err(Refusal::Banner) }
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<Refusal>) -> Result<(), Refusal> {
+        self.heard.end(&reason);
+        match reason {
+            DisconnectReason::ReceivedDisconnect(_) => Ok(()),
+            DisconnectReason::Error(error) => Err(error),
         }
     }
 }

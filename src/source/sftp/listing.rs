@@ -3,21 +3,24 @@
 use super::{
     client::{Client, refusal},
     errors::{Fault, Place, time},
+    patience::Patience,
     transfer::IN_FLIGHT,
     wire::{Attributes, Kind, Name, Reply, status},
 };
 use crate::{
     model::file::{Listed, ListedKind},
-    source::MAX_NAMES,
+    source::{MAX_NAMES, name},
 };
 
 /// Everything in the folder. None: more than [`MAX_NAMES`] names.
 pub async fn list(client: &mut Client, place: &Place) -> Result<Option<Vec<Listed>>, Fault> {
+    // For all of it: a folder without an end is not read for ever.
+    let patience = Patience::answer(client.timeouts());
     let handle = client.open(Kind::OpenDir, |open| open.bytes(place.folder().as_bytes())).await?;
-    let listed = read(client, place, &handle).await;
+    let listed = read(client, place, &handle, &patience).await;
     client.close(&handle)?;
     let Some(mut listed) = listed? else { return Ok(None) };
-    follow(client, place, &mut listed).await?;
+    follow(client, place, &mut listed, &patience).await?;
     Ok(Some(listed.into_iter().map(|entry| entry.listed).collect()))
 }
 
@@ -27,10 +30,15 @@ struct Entry {
     unknown: bool,
 }
 
-async fn read(client: &mut Client, place: &Place, handle: &[u8]) -> Result<Option<Vec<Entry>>, Fault> {
+async fn read(
+    client: &mut Client,
+    place: &Place,
+    handle: &[u8],
+    patience: &Patience,
+) -> Result<Option<Vec<Entry>>, Fault> {
     let (mut listed, mut seen) = (Vec::new(), 0);
     loop {
-        let names = match client.ask(Kind::ReadDir, |read| read.bytes(handle)).await? {
+        let names = match client.ask_within(patience, Kind::ReadDir, |read| read.bytes(handle)).await? {
             Reply::Names(names) => names,
             Reply::Status(status::EOF, _) => return Ok(Some(listed)),
             other => return Err(refusal(other)),
@@ -46,12 +54,14 @@ async fn read(client: &mut Client, place: &Place, handle: &[u8]) -> Result<Optio
 }
 
 fn entry(place: &Place, name: &Name) -> Option<Entry> {
-    let text = match std::str::from_utf8(&name.name) {
-        Ok("." | "..") => return None,
-        Ok(text) if !text.is_empty() && !text.contains(['/', '\0']) => text,
-        _ => {
-            let name = String::from_utf8_lossy(&name.name);
-            tracing::warn!(folder = place.location(), %name, "a file is left out: its name is not UTF-8, or no name");
+    if matches!(&name.name[..], b"." | b"..") {
+        return None;
+    }
+    let text = match name::plain(&name.name) {
+        Ok(text) => text,
+        Err(why) => {
+            let name = name::shown(&name.name);
+            tracing::warn!(folder = place.location(), %name, "a file is left out: its name {why}");
             return None;
         }
     };
@@ -65,7 +75,7 @@ fn entry(place: &Place, name: &Name) -> Option<Entry> {
 }
 
 /// Looks behind links, many at a time.
-async fn follow(client: &mut Client, place: &Place, entries: &mut [Entry]) -> Result<(), Fault> {
+async fn follow(client: &mut Client, place: &Place, entries: &mut [Entry], patience: &Patience) -> Result<(), Fault> {
     let unknown: Vec<&mut Entry> = entries.iter_mut().filter(|entry| entry.unknown).collect();
     let mut waiting = std::collections::HashMap::new();
     let mut unknown = unknown.into_iter();
@@ -78,8 +88,11 @@ async fn follow(client: &mut Client, place: &Place, entries: &mut [Entry]) -> Re
         if waiting.is_empty() {
             return Ok(());
         }
-        let (id, reply) = client.receive().await?;
-        let Some(entry) = waiting.remove(&id) else { continue };
+        let (id, reply) = client.receive(patience).await?;
+        let Some(entry) = waiting.remove(&id) else {
+            client.stray()?;
+            continue;
+        };
         // A link that leads nowhere, or to where nobody may look, stays what it is.
         if let Reply::Attributes(attributes) = reply {
             entry.listed = described(&entry.listed.name, &attributes, kind(&attributes, b""));

@@ -4,25 +4,31 @@ mod auth;
 mod client;
 mod connect;
 mod errors;
+mod heard;
 mod host_key;
 mod key;
 mod listing;
 mod moving;
+mod patience;
 mod pem;
+mod preamble;
 mod transfer;
 mod wire;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::{
     io::AsyncWrite,
     sync::{Mutex, MutexGuard},
+    time::{Instant, timeout},
 };
 
 use self::{
     client::Client,
     errors::{Fault, Place, Tried, time},
-    transfer::Failed,
-    wire::Kind,
+    transfer::{Failed, Transfer},
+    wire::{Attributes, Kind},
 };
 use super::{
     name,
@@ -42,8 +48,20 @@ pub struct Sftp {
     place: Place,
     door: Door,
     /// None: not connected, or in use by the call that holds the lock.
-    client: Mutex<Option<(Client, Entry)>>,
+    client: Mutex<Option<Kept>>,
 }
+
+/// A login between two calls.
+struct Kept {
+    client: Client,
+    entry: Entry,
+    since: Instant,
+}
+
+/// A login that was not used for longer is tried before it is relied on: servers close idle ones.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long an idle login may take to answer before another one is made.
+const AWAKE: Duration = Duration::from_secs(10);
 
 impl Sftp {
     /// The folder of this job, on one of these servers. Nothing is connected yet.
@@ -51,33 +69,53 @@ impl Sftp {
         Self { place: Place::new(&job), door: servers.door(&job.host, job.port), job, client: Mutex::new(None) }
     }
 
-    /// The login of the last call, or a new one.
-    async fn lease(&self) -> Result<Lease<'_>, SourceError> {
+    /// The login of the last call if it still is good, or a new one.
+    async fn lease(&self, idle: Duration) -> Result<Lease<'_>, SourceError> {
         let mut slot = self.client.lock().await;
-        let (client, entry) = match slot.take().filter(|(client, _)| !client.is_closed()) {
-            Some(entered) => entered,
-            None => {
-                let entry = self.door.enter().await;
-                (connect::connect(&self.place, &self.job).await?, entry)
-            }
+        let entry = match slot.take() {
+            Some(kept) => match self.awake(kept, idle).await {
+                Ok((client, entry)) => return Ok(Lease { slot, client, entry, kept: true }),
+                // The place on the server is still ours.
+                Err(entry) => entry,
+            },
+            None => self.door.enter().await,
         };
-        Ok(Lease { slot, client, entry })
+        let client = connect::connect(&self.place, &self.job).await?;
+        Ok(Lease { slot, client, entry, kept: false })
+    }
+
+    /// The login, unless the server has ended it meanwhile: asked if it was idle for so long.
+    async fn awake(&self, kept: Kept, idle: Duration) -> Result<(Client, Entry), Entry> {
+        let Kept { mut client, entry, since } = kept;
+        if client.is_closed() {
+            return Err(entry);
+        }
+        if since.elapsed() < idle {
+            return Ok((client, entry));
+        }
+        // Whatever the answer is, there is one.
+        match timeout(AWAKE, client.look(Kind::Lstat, self.place.folder())).await {
+            Err(_) | Ok(Err(Fault::Broken(_))) => Err(entry),
+            Ok(_) => Ok((client, entry)),
+        }
     }
 }
 
 /// A login in use. It is out of its slot meanwhile: a call that breaks off, for whatever reason, leaves no half-done
 /// exchange to the next one, which connects anew.
 struct Lease<'a> {
-    slot: MutexGuard<'a, Option<(Client, Entry)>>,
+    slot: MutexGuard<'a, Option<Kept>>,
     client: Client,
     entry: Entry,
+    /// Whether an earlier call used it: its end may not have been noticed yet.
+    kept: bool,
 }
 
 impl Lease<'_> {
     /// Gives the login back, unless it is broken.
     fn settle<T>(mut self, result: Result<T, Fault>) -> Result<T, Fault> {
         if !matches!(result, Err(Fault::Broken(_))) {
-            *self.slot = Some((self.client, self.entry));
+            *self.slot = Some(Kept { client: self.client, entry: self.entry, since: Instant::now() });
         }
         result
     }
@@ -90,22 +128,30 @@ impl Source for Sftp {
     }
 
     async fn list(&self) -> Result<Vec<Listed>, SourceError> {
-        let mut lease = self.lease().await?;
-        let listed = listing::list(&mut lease.client, &self.place).await;
-        let listed = lease.settle(listed).map_err(|fault| self.place.error("", Tried::List, fault))?;
-        listed.ok_or_else(|| super::too_many_names(self.place.location()))
+        loop {
+            let mut lease = self.lease(IDLE).await?;
+            let kept = lease.kept;
+            let listed = listing::list(&mut lease.client, &self.place).await;
+            return match lease.settle(listed) {
+                Err(fault) if kept && fault.is_end() => continue,
+                Err(fault) => Err(self.place.error("", Tried::List, fault)),
+                Ok(listed) => listed.ok_or_else(|| super::too_many_names(self.place.location())),
+            };
+        }
     }
 
     async fn stat(&self, name: &str) -> Result<Option<Stamp>, SourceError> {
         name::split(self.place.location(), name)?;
-        let mut lease = self.lease().await?;
-        let found = lease.client.look(Kind::Stat, &self.place.path(name)).await;
-        let found = lease.settle(found).map_err(|fault| self.place.error(name, Tried::Read, fault))?;
-        Ok(found.filter(|found| listing::kind(found, b"") == ListedKind::File).map(|found| Stamp {
-            name: name.to_owned(),
-            size: found.size.unwrap_or_default(),
-            mtime: time(&found),
-        }))
+        loop {
+            let mut lease = self.lease(IDLE).await?;
+            let kept = lease.kept;
+            let found = lease.client.look(Kind::Stat, &self.place.path(name)).await;
+            return match lease.settle(found) {
+                Err(fault) if kept && fault.is_end() => continue,
+                Err(fault) => Err(self.place.error(name, Tried::Read, fault)),
+                Ok(found) => Ok(found.filter(is_file).map(|found| stamp(name, &found))),
+            };
+        }
     }
 
     async fn fetch(
@@ -116,31 +162,49 @@ impl Source for Sftp {
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<u64, SourceError> {
         name::split(self.place.location(), &file.name)?;
-        let mut lease = self.lease().await?;
-        let fetched = match transfer::fetch(&mut lease.client, &self.place, file, from, into, progress).await {
-            Ok(bytes) => Ok(Ok(bytes)),
-            Err(Failed::Source(error)) => Ok(Err(error)),
-            Err(Failed::Fault(fault)) => Err(fault),
-        };
-        lease.settle(fetched).map_err(|fault| self.place.error(&file.name, Tried::Read, fault))?
+        loop {
+            let mut lease = self.lease(IDLE).await?;
+            let kept = lease.kept;
+            let mut begun = false;
+            let transfer = Transfer { place: &self.place, file, from, begun: &mut begun };
+            let fetched = match transfer.run(&mut lease.client, into, progress).await {
+                Ok(bytes) => Ok(Ok(bytes)),
+                Err(Failed::Source(error)) => Ok(Err(error)),
+                Err(Failed::Fault(fault)) => Err(fault),
+            };
+            return match lease.settle(fetched) {
+                Err(fault) if kept && !begun && fault.is_end() => continue,
+                Err(fault) => Err(self.place.error(&file.name, Tried::Read, fault)),
+                Ok(fetched) => fetched,
+            };
+        }
     }
 
     async fn rename(&self, from: &str, to: &str) -> Result<(), SourceError> {
         name::split(self.place.location(), from)?;
         name::split(self.place.location(), to)?;
-        let mut lease = self.lease().await?;
+        let mut lease = self.lease(Duration::ZERO).await?;
         let moved = moving::rename(&mut lease.client, &self.place, from, to).await;
         lease.settle(moved).map_err(|fault| self.place.error(from, Tried::Change, fault))?
     }
 
     async fn delete(&self, name: &str) -> Result<(), SourceError> {
         name::split(self.place.location(), name)?;
-        let mut lease = self.lease().await?;
+        let mut lease = self.lease(Duration::ZERO).await?;
         let path = self.place.path(name);
         let deleted = lease.client.order(Kind::Remove, |remove| remove.bytes(path.as_bytes())).await;
         lease.settle(deleted).map_err(|fault| self.place.error(name, Tried::Change, fault))
     }
+
     async fn rest(&self) {
         self.client.lock().await.take();
     }
+}
+
+fn is_file(found: &Attributes) -> bool {
+    listing::kind(found, b"") == ListedKind::File
+}
+
+fn stamp(name: &str, found: &Attributes) -> Stamp {
+    Stamp { name: name.to_owned(), size: found.size.unwrap_or_default(), mtime: time(found) }
 }

@@ -8,7 +8,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use super::{
     client::{Client, refusal},
     errors::{Fault, Place},
-    wire::{Kind, OPEN_READ, Reply, status},
+    patience::Patience,
+    wire::{Kind, OPEN_READ, Reply, Request, status},
 };
 use crate::{model::file::Stamp, ports::SourceError};
 
@@ -44,78 +45,105 @@ struct Part {
     content: Option<Bytes>,
 }
 
-/// Copies the file to `into`, in order, beginning at the offset `from`.
-pub async fn fetch(
-    client: &mut Client,
-    place: &Place,
-    file: &Stamp,
-    from: u64,
-    into: &mut (dyn AsyncWrite + Send + Unpin),
-    progress: &(dyn Fn(u64) + Send + Sync),
-) -> Result<u64, Failed> {
-    let path = place.path(&file.name);
-    let open = client.open(Kind::Open, |open| open.bytes(path.as_bytes()).u32(OPEN_READ).attributes(None));
-    let handle = open.await?;
-    let copied = copy(client, place, file, from, &handle, into, progress).await;
-    client.close(&handle)?;
-    let copied = copied?;
-    // By its name: who replaced the file while it was read left the open one as it was.
-    let attributes = client.look(Kind::Stat, &path).await?.ok_or_else(|| place.missing(&file.name))?;
-    place.same(file, &attributes)?;
-    Ok(copied)
+/// One file on its way.
+pub struct Transfer<'a> {
+    /// Where it is.
+    pub place: &'a Place,
+    /// What was listed.
+    pub file: &'a Stamp,
+    /// The first byte that is wanted.
+    pub from: u64,
+    /// Set as soon as something of it came.
+    pub begun: &'a mut bool,
 }
 
-async fn copy(
-    client: &mut Client,
-    place: &Place,
-    file: &Stamp,
-    from: u64,
-    handle: &[u8],
-    into: &mut (dyn AsyncWrite + Send + Unpin),
-    progress: &(dyn Fn(u64) + Send + Sync),
-) -> Result<u64, Failed> {
-    match client.ask(Kind::Fstat, |fstat| fstat.bytes(handle)).await? {
-        Reply::Attributes(attributes) => place.same(file, &attributes)?,
-        other => return Err(refusal(other).into()),
-    }
-    let mut parts = VecDeque::with_capacity(IN_FLIGHT + 1);
-    let (mut asked, mut done) = (from, from);
-    loop {
-        // One part more than the size says: it must be the end.
-        while parts.len() < IN_FLIGHT && asked <= file.size {
-            let length = client.read_size();
-            parts.push_back(ask_part(client, handle, asked, length)?);
-            asked += u64::from(length);
+impl Transfer<'_> {
+    /// Copies the file to `into`, in order.
+    pub async fn run(
+        mut self,
+        client: &mut Client,
+        into: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<u64, Failed> {
+        if self.from > self.file.size {
+            return Err(self.changed("it shrank"));
         }
-        while parts.front().is_some_and(|part| part.content.is_some()) {
-            let content = parts.pop_front().and_then(|part| part.content).unwrap_or_default();
-            if content.is_empty() {
-                return if done == file.size { Ok(done) } else { Err(place.changed(&file.name, "it shrank").into()) };
-            }
-            done += content.len() as u64;
-            if done > file.size {
-                return Err(place.changed(&file.name, "it grows").into());
-            }
-            into.write_all(&content).await.map_err(|error| place.kept(&file.name, &error))?;
-            progress(done);
-        }
-        let (id, reply) = client.receive().await?;
-        let Some(index) = parts.iter().position(|part| part.id == id) else {
-            continue;
-        };
-        let content = match reply {
-            Reply::Data(content) if content.len() <= parts[index].length as usize => content,
-            Reply::Status(status::EOF, _) => Bytes::new(),
+        let path = self.place.path(&self.file.name);
+        let patience = Patience::first_byte(client.timeouts());
+        let open = |open: Request| open.bytes(path.as_bytes()).u32(OPEN_READ).attributes(None);
+        let handle = match client.ask_within(&patience, Kind::Open, open).await? {
+            Reply::Handle(handle) => handle,
             other => return Err(refusal(other).into()),
         };
-        let (offset, length) = (parts[index].offset, parts[index].length);
-        let came = content.len() as u32;
-        parts[index].content = Some(content);
-        if came > 0 && came < length {
-            // A server may send less than it was asked for: the rest is asked for again.
-            let rest = ask_part(client, handle, offset + u64::from(came), length - came)?;
-            parts.insert(index + 1, rest);
+        let copied = self.copy(client, &handle, patience, into, progress).await;
+        client.close(&handle)?;
+        let copied = copied?;
+        // By its name: who replaced the file while it was read left the open one as it was.
+        let attributes = client.look(Kind::Stat, &path).await?.ok_or_else(|| self.place.missing(&self.file.name))?;
+        self.place.same(self.file, &attributes)?;
+        Ok(copied)
+    }
+
+    async fn copy(
+        &mut self,
+        client: &mut Client,
+        handle: &[u8],
+        mut patience: Patience,
+        into: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<u64, Failed> {
+        match client.ask_within(&patience, Kind::Fstat, |fstat| fstat.bytes(handle)).await? {
+            Reply::Attributes(attributes) => self.place.same(self.file, &attributes)?,
+            other => return Err(refusal(other).into()),
         }
+        let size = self.file.size;
+        let mut parts = VecDeque::with_capacity(IN_FLIGHT + 1);
+        let (mut asked, mut done) = (self.from, self.from);
+        loop {
+            // One part more than the size says: it must be the end.
+            while parts.len() < IN_FLIGHT && asked <= size {
+                let length = client.read_size();
+                parts.push_back(ask_part(client, handle, asked, length)?);
+                asked += u64::from(length);
+            }
+            while parts.front().is_some_and(|part| part.content.is_some()) {
+                let content = parts.pop_front().and_then(|part| part.content).unwrap_or_default();
+                if content.is_empty() {
+                    return if done == size { Ok(done) } else { Err(self.changed("it shrank")) };
+                }
+                done += content.len() as u64;
+                if done > size {
+                    return Err(self.changed("it grows"));
+                }
+                into.write_all(&content).await.map_err(|error| self.place.kept(&self.file.name, &error))?;
+                progress(done);
+            }
+            let (id, reply) = client.receive(&patience).await?;
+            let Some(index) = parts.iter().position(|part| part.id == id) else {
+                client.stray()?;
+                continue;
+            };
+            if !std::mem::replace(self.begun, true) {
+                patience = Patience::content(client.timeouts(), size - self.from);
+            }
+            let content = match reply {
+                Reply::Data(content) if content.len() <= parts[index].length as usize => content,
+                Reply::Status(status::EOF, _) => Bytes::new(),
+                other => return Err(refusal(other).into()),
+            };
+            let (offset, length) = (parts[index].offset, parts[index].length);
+            let came = content.len() as u32;
+            parts[index].content = Some(content);
+            if came > 0 && came < length {
+                // A server may send less than it was asked for: the rest is asked for again.
+                let rest = ask_part(client, handle, offset + u64::from(came), length - came)?;
+                parts.insert(index + 1, rest);
+            }
+        }
+    }
+
+    fn changed(&self, how: &str) -> Failed {
+        Failed::Source(self.place.changed(&self.file.name, how))
     }
 }
 
