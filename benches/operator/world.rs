@@ -1,6 +1,7 @@
 //! An API server with many syncs: each with a folder of its own, a hundred to a namespace and its database.
 
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -12,6 +13,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::{
     Api, Client,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
+    runtime::{WatchStreamExt, watcher},
 };
 use serde_json::json;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -60,18 +62,22 @@ impl World {
         Operator::start_program(&self.program, &self.cluster.kubeconfig(), self.folder.path(), &arguments)
     }
 
-    /// Every status says Ready.
+    /// Every status says Ready. Watched: who lists a thousand syncs again and again measures that.
     pub async fn until_ready(&self) {
         let syncs: Api<UserSync> = Api::all(self.client.clone());
-        until(async || {
-            let all = syncs.list(&ListParams::default()).await.unwrap();
-            let ready = all.items.iter().filter(|sync| {
+        let seen = watcher(syncs, watcher::Config::default()).applied_objects();
+        pin_mut!(seen);
+        let mut ready = HashSet::new();
+        let all_ready = async {
+            while ready.len() < self.number {
+                let sync = seen.try_next().await.unwrap().unwrap();
                 let conditions = sync.status.iter().flat_map(|status| &status.conditions);
-                conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-            });
-            ready.count() == self.number
-        })
-        .await;
+                if conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True") {
+                    ready.insert((sync.metadata.namespace, sync.metadata.name));
+                }
+            }
+        };
+        tokio::time::timeout(LIMIT, all_ready).await.expect("the syncs are not ready");
     }
 
     /// The operator says of every sync how it is.
