@@ -29,8 +29,8 @@ const STEPS: u32 = 64;
 
 /// Looks at the sync until there is nothing left to do; says when to look again.
 ///
-/// What is done to runs is decided on what was read just before. A status may be written on what was read a while ago: it is
-/// written only if the resource is still the same.
+/// What is done to runs is decided on what was read just before. How a sync is may be said on what a watch has shown, and any
+/// status on what was read a while ago: it is written only if the resource is still the same.
 pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Timestamp>, HostError> {
     let begun = Instant::now();
     let Some(mut view) = world.host.cached(key).await? else { return gone(world, key) };
@@ -38,7 +38,7 @@ pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Ti
     for _ in 0..STEPS {
         let mut decision = world.decide(key, &view); //                      pure
         let may = fresh || (view.live && matches!(decision, Decision::Note(_)));
-        if decision.needs_truth() && !may {
+        if !may && decision.needs_truth(&view) {
             let Some(live) = world.host.live(key).await? else { return gone(world, key) };
             (view, fresh) = (live, true);
             remember_tried(world, key, &view);
@@ -51,10 +51,10 @@ pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Ti
             return Ok(until);
         }
         let asks = matches!(decision, Decision::Probe { .. } | Decision::Look { .. });
-        let version = match step(world, key, &view, &decision).await {
-            Ok(version) => version,
+        let (version, overtaken) = match step(world, key, &view, &decision).await {
+            Ok(version) => (version, false),
             // Somebody else wrote meanwhile: what is there now says what to do.
-            Err(HostError::Conflict(_) | HostError::Exists(_) | HostError::Gone(_)) => None,
+            Err(HostError::Conflict(_) | HostError::Exists(_) | HostError::Gone(_)) => (None, true),
             Err(error) => return Err(error),
         };
         match (decision, version, &mut view.sync) {
@@ -66,7 +66,9 @@ pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Ti
             // Nothing was written; but it may have taken its time.
             _ if asks && view.live => fresh = false,
             _ => {
-                let again = if view.live { world.host.live(key).await? } else { world.host.cached(key).await? };
+                // What was overtaken says the same again.
+                let truth = view.live || overtaken;
+                let again = if truth { world.host.live(key).await? } else { world.host.cached(key).await? };
                 let Some(again) = again else { return gone(world, key) };
                 (fresh, view) = (again.live, again);
             }

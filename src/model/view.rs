@@ -143,8 +143,27 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Whether this may only be done on what was read just now: everything but looking.
-    pub fn needs_truth(&self) -> bool {
-        !matches!(self, Self::Wait(_) | Self::Probe { .. } | Self::Look { tried: Some(_), .. })
+    /// Whether this may only be done on what was read just now: everything but looking, and saying how a sync without a run at
+    /// work is. (A status is written only over the very resource that was seen.)
+    pub fn needs_truth(&self, seen: &View) -> bool {
+        match self {
+            Self::Wait(_) | Self::Probe { .. } | Self::Look { tried: Some(_), .. } => false,
+            Self::Note(status) => !seen.sync.as_ref().is_ok_and(|sync| same_of_runs(sync.status.as_ref(), status)),
+            _ => true,
+        }
     }
+}
+
+/// Whether two statuses say the same of runs and requests, and no run is at work.
+fn same_of_runs(before: Option<&UserSyncStatus>, after: &UserSyncStatus) -> bool {
+    let of_runs = |status: &UserSyncStatus| UserSyncStatus {
+        observed_generation: None,
+        conditions: Vec::new(),
+        checked_spec: None,
+        connection: None,
+        schedule: None,
+        next_schedule_time: None,
+        ..status.clone()
+    };
+    after.active_run.is_none() && before.map(of_runs).unwrap_or_default() == of_runs(after)
 }

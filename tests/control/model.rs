@@ -164,8 +164,10 @@ impl Control {
     }
 
     fn choice(&self, decision: Decision, view: &View) -> Choice {
+        let seen_will_do = !decision.needs_truth(view);
         match decision {
             Decision::Wait(until) => Choice::Wait(until),
+            Decision::Note(status) if seen_will_do => Choice::Say(self.statuses.stored(&status)),
             Decision::Note(status) => Choice::Note(self.statuses.stored(&status)),
             Decision::Create(run) => Choice::Create(self.runs.stored(&run)),
             Decision::Execute(order) => Choice::Execute(self.orders.kept(&order)),
@@ -183,7 +185,7 @@ impl Control {
     /// Whether that may only be done on what was read just now.
     pub fn needs_truth(&self, choice: &Choice) -> bool {
         match choice {
-            Choice::Wait(_) | Choice::Probe(_) => false,
+            Choice::Wait(_) | Choice::Say(_) | Choice::Probe(_) => false,
             Choice::Look(_, tried) => self.tried.get(*tried).is_none(),
             _ => !self.planted.trusts_caches(),
         }

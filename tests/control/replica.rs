@@ -78,7 +78,9 @@ impl Control {
     pub fn carry_out(&self, state: &mut State, by: usize, choice: &Choice, of: &Doc, now: Timestamp) {
         match choice {
             Choice::Wait(_) => {}
-            Choice::Note(_) | Choice::Create(_) | Choice::Forget(_) => self.arrive(state, choice, of, now),
+            Choice::Note(_) | Choice::Say(_) | Choice::Create(_) | Choice::Forget(_) => {
+                self.arrive(state, choice, of, now)
+            }
             Choice::End(run, _) => {
                 self.arrive(state, choice, of, now);
                 let name = self.runs.get(*run).metadata.name.clone();
@@ -115,7 +117,10 @@ impl Control {
 
     /// The write goes out, and the replica sees an error.
     pub fn lose(&self, state: &mut State, choice: Choice) -> bool {
-        let writes = matches!(choice, Choice::Note(_) | Choice::Create(_) | Choice::End(..) | Choice::Forget(_));
+        let writes = matches!(
+            choice,
+            Choice::Note(_) | Choice::Say(_) | Choice::Create(_) | Choice::End(..) | Choice::Forget(_)
+        );
         if writes {
             state.late = Some(Late { choice, of: state.api.sync.clone() });
         }
@@ -126,7 +131,7 @@ impl Control {
     pub fn arrive(&self, state: &mut State, choice: &Choice, of: &Doc, now: Timestamp) {
         let before = state.api.clone();
         match choice {
-            Choice::Note(status) if state.api.sync == *of || self.planted.writes_blindly() => {
+            Choice::Note(status) | Choice::Say(status) if state.api.sync == *of || self.planted.writes_blindly() => {
                 self.note(state, *status);
             }
             Choice::Create(run) => self.create(state, *run, now),

@@ -90,6 +90,8 @@ pub struct Plan {
 pub enum Choice {
     Wait(Option<Timestamp>),
     Note(Id),
+    /// A status that may be written on what a watch has shown.
+    Say(Id),
     Create(Id),
     Execute(Id),
     End(Id, Id),
