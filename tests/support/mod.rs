@@ -6,6 +6,7 @@ pub mod bench;
 pub mod charts;
 pub mod cluster;
 pub mod delay;
+pub mod ftpd;
 pub mod operator;
 pub mod postgres;
 pub mod relay;

@@ -1,0 +1,97 @@
+//! Sources against the servers that people have. One table: each row a server and what is spoken to it, each column something
+//! that a source does there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod login;
+mod look;
+mod moving;
+mod starts;
+#[path = "../support/mod.rs"]
+mod support;
+mod take;
+
+use usersync::{
+    model::file::{Listed, Stamp},
+    ports::{Source, SourceError},
+};
+
+/// Tests of one row: a function of each column with a server of its own.
+macro_rules! row {
+    ($name:ident, $brand:ident, $protocol:ident, $($module:ident :: { $($column:ident),* $(,)? })*) => {
+        mod $name {
+            use crate::support::ftpd::{Brand, Protocol, Setup};
+            $($(
+                #[tokio::test]
+                async fn $column() {
+                    let setup = Setup { protocol: Protocol::$protocol, ..Setup::default() };
+                    crate::$module::$column(Brand::$brand, setup).await;
+                }
+            )*)*
+        }
+    };
+}
+
+macro_rules! table {
+    ($($name:ident: $brand:ident by $protocol:ident, $kind:ident;)*) => { $(row_of!($kind, $name, $brand, $protocol);)* };
+}
+
+/// Which columns there are depends on what is spoken.
+macro_rules! row_of {
+    (plain, $name:ident, $brand:ident, $protocol:ident) => {
+        row! { $name, $brand, $protocol,
+            look::{ lists_names_of_every_kind, asks_for_one_file, lists_ten_thousand_files, folder_is_missing, folder_is_closed }
+            take::{ fetches, goes_on_from_an_offset, notices_a_file_that_grew, file_is_gone, file_is_closed }
+            moving::{ archives, never_overwrites, folder_cannot_be_written, deletes }
+            login::{ wrong_password, without_chroot }
+        }
+    };
+    (sftp, $name:ident, $brand:ident, $protocol:ident) => {
+        row_of! { plain, $name, $brand, $protocol }
+    };
+}
+
+table! {
+    openssh_sftp: OpenSsh by Sftp, sftp;
+    proftpd_sftp: ProFtpd by Sftp, sftp;
+}
+
+/// The file as it is listed.
+async fn listed(source: &dyn Source, name: &str) -> Stamp {
+    Stamp::from(&one(source.list().await.unwrap(), name))
+}
+
+fn one(all: Vec<Listed>, name: &str) -> Listed {
+    let found = all.iter().find(|listed| listed.name == name);
+    found.unwrap_or_else(|| panic!("{name} is not in {all:?}")).clone()
+}
+
+/// Fetches a file into memory, from an offset.
+async fn fetch(source: &dyn Source, file: &Stamp, from: u64) -> Result<Vec<u8>, SourceError> {
+    let mut content = Vec::new();
+    let bytes = source.fetch(file, from, &mut content, &|_| {}).await?;
+    assert_eq!(bytes, from + content.len() as u64);
+    Ok(content)
+}
+
+/// The error's text, which must hold each of `parts`.
+#[track_caller]
+fn says(error: &SourceError, parts: &[&str]) {
+    let text = error.to_string();
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in: {text}");
+    }
+}
+
+/// Bytes that no compression shortens and no shift leaves equal.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend(state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
