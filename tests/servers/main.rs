@@ -37,22 +37,55 @@ macro_rules! table {
 
 /// Which columns there are depends on what is spoken.
 macro_rules! row_of {
+    (sftp, $name:ident, $brand:ident, $protocol:ident) => {
+        row! { $name, $brand, $protocol,
+            look::{ lists_names_of_every_kind, asks_for_one_file, lists_ten_thousand_files, folder_is_missing, folder_is_closed }
+            take::{ fetches, goes_on_from_an_offset, notices_a_file_that_grew, file_is_gone, file_is_closed }
+            moving::{ archives, never_overwrites, folder_cannot_be_written, deletes }
+            login::{ wrong_password, without_chroot, wrong_host_key, over_ipv6 }
+        }
+    };
     (plain, $name:ident, $brand:ident, $protocol:ident) => {
         row! { $name, $brand, $protocol,
             look::{ lists_names_of_every_kind, asks_for_one_file, lists_ten_thousand_files, folder_is_missing, folder_is_closed }
             take::{ fetches, goes_on_from_an_offset, notices_a_file_that_grew, file_is_gone, file_is_closed }
             moving::{ archives, never_overwrites, folder_cannot_be_written, deletes }
-            login::{ wrong_password, without_chroot }
+            login::{ wrong_password, without_chroot, anybody, over_ipv6 }
         }
     };
-    (sftp, $name:ident, $brand:ident, $protocol:ident) => {
-        row_of! { plain, $name, $brand, $protocol }
+    // Files and names are no other than in the clear, but every one comes by a connection that is encrypted anew.
+    (encrypted, $name:ident, $brand:ident, $protocol:ident) => {
+        row! { $name, $brand, $protocol,
+            look::{ lists_names_of_every_kind, lists_ten_thousand_files, folder_is_missing }
+            take::{ fetches, goes_on_from_an_offset, notices_a_file_that_grew }
+            moving::{ archives }
+            login::{ wrong_password, wrong_certificate, anybody, over_ipv6, with_tls_1_2, with_tls_1_3 }
+        }
+    };
+    (reusing, $name:ident, $brand:ident, $protocol:ident) => {
+        row! { $name, $brand, $protocol,
+            look::{ lists_names_of_every_kind, lists_ten_thousand_files, folder_is_missing }
+            take::{ fetches, goes_on_from_an_offset, notices_a_file_that_grew }
+            moving::{ archives }
+            login::{
+                wrong_password, wrong_certificate, anybody, over_ipv6, with_tls_1_2, with_tls_1_3,
+                sessions_go_on_with_tls_1_2, sessions_go_on_with_tls_1_3,
+            }
+        }
     };
 }
 
 table! {
     openssh_sftp: OpenSsh by Sftp, sftp;
     proftpd_sftp: ProFtpd by Sftp, sftp;
+    vsftpd_ftp: Vsftpd by Ftp, plain;
+    vsftpd_explicit: Vsftpd by Explicit, reusing;
+    vsftpd_implicit: Vsftpd by Implicit, reusing;
+    proftpd_ftp: ProFtpd by Ftp, plain;
+    proftpd_explicit: ProFtpd by Explicit, reusing;
+    proftpd_implicit: ProFtpd by Implicit, reusing;
+    pureftpd_ftp: PureFtpd by Ftp, plain;
+    pureftpd_explicit: PureFtpd by Explicit, encrypted;
 }
 
 /// The file as it is listed.

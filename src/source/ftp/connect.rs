@@ -242,7 +242,8 @@ fn denied(place: &Place, job: &FtpJob, reply: &Reply) -> SourceError {
         ));
     }
     SourceError::Denied(format!(
-        "{at}: the server did not let in {who}{said}. Check username and password in the Secret, and that the account may log in by FTP."
+        "{at}: the server did not let in {who}{said}. Check username and password in the Secret (source.ftp.credentials), and \
+         that the account may log in by FTP."
     ))
 }
 

@@ -156,6 +156,10 @@ impl Place {
         let shown = self.shown(name);
         let said = said(reply);
         match reply.code {
+            // Pure-FTPd says 451 of a rename that the folder's rights forbid.
+            450 | 451 if reply.speaks_of(&["permission denied", "not permitted", "read-only file system"]) => {
+                self.forbidden(name, tried, reply)
+            }
             552 | 452 => SourceError::Unreachable(format!(
                 "{shown}: the server has no room left, or the account's quota is used up{said}. Make room there; it is tried \
                  again."

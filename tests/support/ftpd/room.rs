@@ -20,8 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::super::sshd::is_root;
 use super::{UID, USER, password_hash};
-use crate::support::sshd::is_root;
 
 /// Ports of a server: one to be reached at, and a few for data. No other test has them meanwhile.
 pub struct Ports {
