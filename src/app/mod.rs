@@ -79,8 +79,15 @@ impl App {
         let folder = spool.folder(&name)?;
         let spec = run_spec(sync, &name, &request);
         let approval = request.approval.map(|(approval, _)| approval);
-        let job =
-            Job { sync: sync.job.clone(), run: name, mode: request.mode, approval, after: request.after, tried: None };
+        let job = Job {
+            sync: sync.job.clone(),
+            run: name,
+            mode: request.mode,
+            approval,
+            after: request.after,
+            tried: None,
+            settled: None,
+        };
         let ports = self.ports(&job, watch).await;
         let ended_run = run(&job, &ports, &folder).await;
         self.keep(id, &spec, &ended_run)?;
@@ -98,8 +105,15 @@ impl App {
         let spool = self.state.spool(&sync.job.sync)?;
         let name = run_name(&sync.job.sync);
         let folder = spool.folder(&name)?;
-        let job =
-            Job { sync: sync.job.clone(), run: name, mode: Mode::Simulation, approval: None, after: None, tried: None };
+        let job = Job {
+            sync: sync.job.clone(),
+            run: name,
+            mode: Mode::Simulation,
+            approval: None,
+            after: None,
+            tried: None,
+            settled: None,
+        };
         let ports = self.ports(&job, watch).await;
         let previewed = preview(&job, &ports, &folder, rows).await;
         spool.remove(&job.run)?;

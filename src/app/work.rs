@@ -198,6 +198,7 @@ impl Work for Worker {
                     approval: order.approval.clone(),
                     after: None,
                     tried: order.tried.clone(),
+                    settled: order.settled.clone(),
                 };
                 match self.spawned(job, watch).await {
                     Ok(status) => status,

@@ -1,27 +1,16 @@
 //! Fetch: copy the file into the spool, hashing on the way, and see that it stood still meanwhile.
 
-use std::{
-    io,
-    path::Path,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
-
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
-use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
+use std::path::Path;
 
 use super::{
+    intake::Intake,
     look::{Chosen, old_enough},
     outcome::{Record, RunError},
     spool,
+    transfer::{Line, pause},
 };
 use crate::{
-    model::{
-        file::{Fetched, Stamp},
-        job::Job,
-        progress::{Progress, Step},
-    },
+    model::{file::Fetched, job::Job},
     ports::{Ports, SourceError},
 };
 
@@ -33,27 +22,44 @@ pub(super) async fn fetch(
     spool: &Path,
     record: &mut Record,
 ) -> Result<Option<Fetched>, RunError> {
-    let Chosen { stamp, seen } = chosen;
-    let sha256 = match copy(ports, &stamp, &spool::input(spool)).await {
-        Ok(sha256) => sha256,
+    let Chosen { stamp, seen, settled } = chosen;
+    let mut line = Line::new(&*ports.source, &*ports.watch, &stamp, &job.run);
+    let mut intake = Intake::create(&stamp.name, job.sync.take.unpack, &spool::input(spool))?;
+    match line.copy(&mut intake).await {
         Err(RunError::Source(SourceError::Changed(why) | SourceError::Missing(why))) => {
             return Ok(moving(record, &why));
         }
-        Err(error) => return Err(error),
-    };
-    let rest = job.sync.take.stable_for.saturating_sub(seen.elapsed());
-    if !rest.is_zero() && !old_enough(&job.sync, &stamp) {
-        tokio::time::sleep(rest).await;
+        copied => copied?,
     }
-    match ports.source.stat(&stamp.name).await? {
+    let came = intake.came();
+    let taken = intake.finish().await?;
+    let rest = job.sync.take.stable_for.saturating_sub(seen.elapsed());
+    if !rest.is_zero() && !settled && !old_enough(&job.sync, &stamp) {
+        // Others may use the login meanwhile, and the server may hang up: it is asked anew.
+        ports.source.rest().await;
+        pause(&*ports.watch, rest).await?;
+    }
+    match line.stat(came).await? {
         Some(now) if now == stamp => {}
         Some(_) => return Ok(moving(record, &format!("{} changed while it was read", stamp.name))),
         None => return Ok(moving(record, &format!("{} vanished while it was read", stamp.name))),
     }
-    if let Some(file) = &mut record.file {
-        file.sha256 = Some(sha256.clone());
+    if line.broke > 0 {
+        let times = if line.broke == 1 { "once".to_owned() } else { format!("{} times", line.broke) };
+        record.warnings.push(format!(
+            "the line to the source broke {times} while {} was fetched; what had come was \
+                                      kept, and the rest fetched behind it",
+            stamp.name
+        ));
     }
-    Ok(Some(Fetched { stamp, sha256 }))
+    if let Some(file) = &mut record.file {
+        file.sha256 = Some(taken.sha256.clone());
+    }
+    // Not before: an upload that is under way can't be unpacked either.
+    if let Some(fault) = taken.fault {
+        return Err(RunError::File(format!("{}: {fault}", stamp.name)));
+    }
+    Ok(Some(Fetched { stamp, sha256: taken.sha256 }))
 }
 
 fn moving(record: &mut Record, why: &str) -> Option<Fetched> {
@@ -61,39 +67,4 @@ fn moving(record: &mut Record, why: &str) -> Option<Fetched> {
     record.more = false;
     record.nothing = Some(format!("{why}: is it still being uploaded? The next run looks again"));
     None
-}
-
-async fn copy(ports: &Ports, stamp: &Stamp, path: &Path) -> Result<String, RunError> {
-    let file = tokio::fs::File::from_std(spool::create(path)?);
-    let mut into = Hashing { file: BufWriter::with_capacity(512 << 10, file), hash: Sha256::new() };
-    let at = |done| Progress { step: Step::Fetch, done, of: Some(stamp.size) };
-    ports.watch.at(at(0));
-    let size = ports.source.fetch(stamp, 0, &mut into, &|done| ports.watch.at(at(done))).await?;
-    into.shutdown().await?;
-    if size != stamp.size {
-        return Err(SourceError::Changed(format!("{} has {size} bytes instead of {}", stamp.name, stamp.size)).into());
-    }
-    Ok(HEXLOWER.encode(&into.hash.finalize()))
-}
-
-/// A file that hashes what is written to it.
-struct Hashing {
-    file: BufWriter<tokio::fs::File>,
-    hash: Sha256,
-}
-
-impl AsyncWrite for Hashing {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.file).poll_write(cx, bytes))?;
-        self.hash.update(&bytes[..written]);
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.file).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.file).poll_shutdown(cx)
-    }
 }

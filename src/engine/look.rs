@@ -24,6 +24,8 @@ pub(super) struct Chosen {
     pub stamp: Stamp,
     /// When it was seen first: a second look must find it unchanged `stableFor` later.
     pub seen: Instant,
+    /// It was seen before, and has not changed for `stableFor` since.
+    pub settled: bool,
 }
 
 /// Lists the folder and chooses. None: there is nothing to take, and the record says why.
@@ -58,7 +60,8 @@ pub(super) async fn look(job: &Job, ports: &Ports, record: &mut Record) -> Resul
     };
     record.more = view.more(job, &stamp);
     note(record, &stamp);
-    Ok(Some(Chosen { stamp, seen }))
+    let settled = job.settled.as_ref() == Some(&stamp);
+    Ok(Some(Chosen { stamp, seen, settled }))
 }
 
 /// The file that a scheduled run would take now, one that it would fail on included. The store is opened only if the folder

@@ -9,6 +9,7 @@ mod attempts;
 mod compare;
 pub mod controller;
 mod fetch;
+mod intake;
 mod look;
 mod outcome;
 mod preview;
@@ -21,7 +22,9 @@ mod report;
 mod run;
 mod settle;
 mod spool;
+mod transfer;
 mod turns;
+mod unpack;
 mod world;
 
 pub use look::sight;

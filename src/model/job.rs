@@ -74,6 +74,8 @@ pub struct Job {
     /// Of a run that the schedule started: the files that it passes over, besides those imported with the same spec. None:
     /// somebody asked for this run, and it takes the next file or else the last one again.
     pub tried: Option<Vec<Tried>>,
+    /// A file that was seen twice already, `stableFor` apart: if it still is the same, it needs no second look.
+    pub settled: Option<Stamp>,
 }
 
 /// A person's word that one file may be imported although a safeguard was breached.

@@ -105,6 +105,8 @@ pub struct Order {
     pub approval: Option<Approval>,
     /// Files that a scheduled run passes over; None: an explicit run passes over none.
     pub tried: Option<Vec<Tried>>,
+    /// The file for which a poll started the run: it has stood still for `stableFor` already.
+    pub settled: Option<Stamp>,
     /// Until when a scheduled run tries again if source or target can't be reached.
     pub until: Option<Timestamp>,
 }

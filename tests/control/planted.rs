@@ -39,6 +39,7 @@ impl Planted {
                         run: run.clone(),
                         approval: None,
                         tried: None,
+                        settled: None,
                         until: None,
                     })),
                     None => Decision::Note(status),

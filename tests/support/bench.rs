@@ -15,6 +15,7 @@ use usersync::{
     control::job::{Secrets, sync_job},
     engine::{Ended, TakenOver, attempt, run},
     model::{
+        file::Stamp,
         job::{Approval, Job, SyncJob},
         progress::Progress,
         secret::Secret,
@@ -43,6 +44,8 @@ pub struct Bench {
     folder: tempfile::TempDir,
     pool: Pool,
     pub sync: SyncJob,
+    /// A file that was seen standing still before its run.
+    pub settled: Option<Stamp>,
     runs: AtomicU32,
 }
 
@@ -68,7 +71,7 @@ impl Bench {
         });
         let object: UserSync = serde_json::from_value(object).unwrap();
         let sync = sync_job(&object, "usersync", &OneSecret(url), folder.path()).unwrap();
-        Self { folder, pool, sync, runs: AtomicU32::new(0) }
+        Self { folder, pool, sync, settled: None, runs: AtomicU32::new(0) }
     }
 
     /// The sync's folder.
@@ -111,7 +114,15 @@ impl Bench {
         let spools = self.folder.path().join("spool");
         let spool = spools.join(name);
         std::fs::create_dir_all(&spool).unwrap();
-        let job = Job { sync: self.sync.clone(), run: name.to_owned(), mode, approval, after: None, tried: None };
+        let job = Job {
+            sync: self.sync.clone(),
+            run: name.to_owned(),
+            mode,
+            approval,
+            after: None,
+            tried: None,
+            settled: self.settled.clone(),
+        };
         let ports = self.ports(mode, watch).await;
         let ended = run(&job, &ports, &spool).await;
         if let Ok(open) = ports.store.unfinished(&job.sync.sync).await {
@@ -130,7 +141,7 @@ impl Bench {
         let spool = self.folder.path().join("spool").join(name);
         std::fs::create_dir_all(&spool).unwrap();
         let (run, mode) = (name.to_owned(), Mode::Import);
-        let job = Job { sync: self.sync.clone(), run, mode, approval: None, after: None, tried: None };
+        let job = Job { sync: self.sync.clone(), run, mode, approval: None, after: None, tried: None, settled: None };
         let ports = self.ports(mode, Arc::new(watch)).await;
         attempt(&job, &ports, &spool).await
     }

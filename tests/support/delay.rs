@@ -1,4 +1,4 @@
-//! A TCP proxy that makes a line long, or holds it at a chosen byte.
+//! A TCP proxy that makes a line long, holds it at a chosen byte, or cuts it.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -9,6 +9,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
     time::Instant,
 };
+use tokio_util::task::AbortOnDropHandle;
 
 /// Where the line is held.
 #[derive(Clone, Copy, Default)]
@@ -24,6 +25,8 @@ pub struct Proxy {
     pub port: u16,
     hold: Arc<watch::Sender<Hold>>,
     passed: Arc<watch::Sender<u64>>,
+    /// Times that it is to be cut, and times that it was.
+    cuts: Arc<watch::Sender<(u64, u64)>>,
     task: JoinHandle<()>,
 }
 
@@ -34,11 +37,20 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let hold = Arc::new(watch::Sender::new(Hold::default()));
         let passed = Arc::new(watch::Sender::new(0));
-        let (held, counted) = (hold.clone(), passed.clone());
+        let cuts = Arc::new(watch::Sender::new((0, 0)));
+        let (held, counted, cutting) = (hold.clone(), passed.clone(), cuts.clone());
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
+            let mut cut = cutting.subscribe();
             loop {
-                let (client, _) = listener.accept().await.unwrap();
+                let client = tokio::select! {
+                    accepted = listener.accept() => accepted.unwrap().0,
+                    () = asked(&mut cut) => {
+                        connections.shutdown().await;
+                        cutting.send_modify(|(asked, done)| *done = *asked);
+                        continue;
+                    }
+                };
                 // A target that is gone: the client sees its connection closed.
                 let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { continue };
                 client.set_nodelay(true).unwrap();
@@ -49,7 +61,7 @@ impl Proxy {
                 connections.spawn(forward(from_server, to_client, one_way, Some((held.clone(), counted.clone()))));
             }
         });
-        Self { port, hold, passed, task }
+        Self { port, hold, passed, cuts, task }
     }
 
     /// Holds back what the server sends once `bytes` more have passed.
@@ -65,6 +77,18 @@ impl Proxy {
         reached.await.expect("that many bytes pass within 30 s").unwrap();
     }
 
+    /// Breaks every connection off; none is left afterwards.
+    pub async fn cut(&self) {
+        let mut cut = self.cuts.subscribe();
+        self.cuts.send_modify(|(asked, _)| *asked += 1);
+        cut.wait_for(|(asked, done)| asked == done).await.unwrap();
+    }
+
+    /// Bytes from the server that have passed.
+    pub fn passed(&self) -> u64 {
+        *self.passed.borrow()
+    }
+
     /// Lets everything pass again.
     pub fn release(&self) {
         self.hold.send_replace(Hold::default());
@@ -77,6 +101,11 @@ impl Drop for Proxy {
     }
 }
 
+/// Waits until the line is to be cut.
+async fn asked(cut: &mut watch::Receiver<(u64, u64)>) {
+    cut.wait_for(|(asked, done)| asked > done).await.map(drop).unwrap();
+}
+
 type Gate = (Arc<watch::Sender<Hold>>, Arc<watch::Sender<u64>>);
 
 async fn forward(
@@ -87,14 +116,14 @@ async fn forward(
 ) {
     // Wide enough for what is under way on a long line.
     let (sender, mut under_way) = mpsc::channel::<(Instant, Vec<u8>)>(4096);
-    let reading = tokio::spawn(async move {
+    let _reading = AbortOnDropHandle::new(tokio::spawn(async move {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer).await {
             if sender.send((Instant::now() + one_way, buffer[..read].to_vec())).await.is_err() {
                 return;
             }
         }
-    });
+    }));
     while let Some((due, bytes)) = under_way.recv().await {
         tokio::time::sleep_until(due).await;
         if let Some((hold, passed)) = &gate {
@@ -107,7 +136,6 @@ async fn forward(
         }
     }
     let _ = to.shutdown().await;
-    reading.abort();
 }
 
 /// Waits as long as the line is held at this byte.

@@ -137,6 +137,11 @@ impl Sshd {
         log(self.folder.path()).lines().filter(|line| line.starts_with("Accepted ") && line.contains(" for ")).count()
     }
 
+    /// Connections that it serves just now.
+    pub fn sessions(&self) -> usize {
+        children(self.process.id()).len()
+    }
+
     /// Ends the server and everything it serves at once, as a crash would.
     pub fn kill(&mut self) {
         let mut family = vec![self.process.id()];

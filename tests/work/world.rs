@@ -150,7 +150,7 @@ impl World {
     fn order(&self, sync: &UserSync, cause: impl Fn(u32) -> Cause, tried: Option<Vec<Tried>>) -> Order {
         let mut runs = self.runs.lock().unwrap();
         *runs += 1;
-        Order { run: run_of(sync, &cause(*runs), &[]), approval: None, tried, until: None }
+        Order { run: run_of(sync, &cause(*runs), &[]), approval: None, tried, settled: None, until: None }
     }
 
     /// Carries a run out.

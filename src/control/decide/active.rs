@@ -10,9 +10,10 @@ use crate::{
         requests::{approvals, waits},
     },
     model::{
+        file::Stamp,
         job::{Approval, Seen, Shown},
         sync::Cause,
-        view::{Decision, Memory, Order, View},
+        view::{Decision, Memory, Order, Sight, View},
     },
 };
 
@@ -35,7 +36,7 @@ pub(super) fn work_on(view: &View, sync: &UserSync, status: &UserSyncStatus, mem
             // Somebody took the name for a run of their own: ours is made in its place.
             Decision::Forget(vec![run.clone()])
         }
-        Some(run) if ended(run).is_none() => Decision::Execute(Box::new(order(sync, run, &view.runs))),
+        Some(run) if ended(run).is_none() => Decision::Execute(Box::new(order(sync, run, &view.runs, memory))),
         Some(_) => Decision::Wait(None),
         None => match claimed(sync, status, &approvals(sync, &view.runs)) {
             Some(cause) => Decision::Create(Box::new(run_of(sync, &cause, &view.runs))),
@@ -45,7 +46,7 @@ pub(super) fn work_on(view: &View, sync: &UserSync, status: &UserSyncStatus, mem
     }
 }
 
-fn order(sync: &UserSync, run: &UserSyncRun, runs: &[UserSyncRun]) -> Order {
+fn order(sync: &UserSync, run: &UserSyncRun, runs: &[UserSyncRun], memory: &Memory) -> Order {
     let scheduled = run.spec.trigger == Trigger::Schedule;
     let spec = &run.spec.sync_spec;
     let deadline = spec.schedule.as_ref().map(|schedule| schedule.starting_deadline.get());
@@ -58,7 +59,20 @@ fn order(sync: &UserSync, run: &UserSyncRun, runs: &[UserSyncRun]) -> Order {
         run: run.clone(),
         approval: approval(sync, run, runs),
         tried: scheduled.then(|| tried(spec, runs)),
+        settled: settled(run, memory),
         until: until.or(scheduled.then_some(Timestamp::UNIX_EPOCH)),
+    }
+}
+
+/// The file that the poll of this slot saw standing still. What is in memory says it: after a restart it is looked at twice
+/// again.
+fn settled(run: &UserSyncRun, memory: &Memory) -> Option<Stamp> {
+    let slot = run.spec.slot.as_ref()?.0;
+    let looked =
+        memory.looked.as_ref().filter(|looked| looked.slot == slot && looked.generation == run.spec.generation);
+    match &looked?.found {
+        Sight::File(stamp) => Some(stamp.clone()),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ const BEGINNINGS: [(&[u8], &str); 17] = [
     (b"PK\x03\x04", "a spreadsheet (XLSX, ODS) or a ZIP archive: open it and save it as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel file (XLS): open it and save it as CSV"),
     (b"%PDF", "a PDF: send the table itself, saved as CSV"),
-    (b"\x1f\x8b", "compressed with gzip: unpack it before it is sent"),
+    (b"\x1f\x8b", "compressed with gzip: name it ….gz, then it is unpacked here, or unpack it before it is sent"),
     (b"BZh91AY&SY", "compressed with bzip2: unpack it before it is sent"),
     (b"\xfd7zXZ\0", "compressed with xz: unpack it before it is sent"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it before it is sent"),

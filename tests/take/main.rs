@@ -1,0 +1,9 @@
+//! Files on their way from a source to the users and on to where they are put: over real servers and lines that drop, packed
+//! and damaged, under odd names.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod packed;
+mod resumed;
+mod scene;
+#[path = "../support/mod.rs"]
+mod support;
