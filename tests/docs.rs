@@ -12,6 +12,8 @@ use std::{
 mod blocks;
 #[path = "docs/generated.rs"]
 mod generated;
+#[path = "docs/messages.rs"]
+mod messages;
 #[path = "docs/reader.rs"]
 mod reader;
 mod support;
@@ -37,6 +39,19 @@ fn generated_pages_are_up_to_date() {
             assert!(found == part, "{name} is not what the code says: UPDATE=1 cargo test --test docs, and commit");
         }
     }
+}
+
+#[test]
+fn each_message_of_a_source_has_its_cause_and_cure() {
+    let said = messages::said(&root().join("src/source"));
+    let listed = messages::listed(&fs::read_to_string(root().join("docs/sources.md")).unwrap());
+    assert!(said.len() > 50, "messages are not found in the code any more: {said:#?}");
+    let missing: Vec<_> = said.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&said).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "docs/sources.md lacks {missing:#?}, and has what nobody says: {gone:#?}"
+    );
 }
 
 #[test]
