@@ -33,7 +33,15 @@ pub struct Proxy {
 impl Proxy {
     /// Each way takes `one_way`; the bandwidth has no limit.
     pub async fn start(target: u16, one_way: Duration) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::listening(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(), target, one_way)
+    }
+
+    /// The same on another address of loopback, under the target's own port: for servers that name further ports.
+    pub async fn at(address: Ipv4Addr, target: u16, one_way: Duration) -> Self {
+        Self::listening(TcpListener::bind((address, target)).await.unwrap(), target, one_way)
+    }
+
+    fn listening(listener: TcpListener, target: u16, one_way: Duration) -> Self {
         let port = listener.local_addr().unwrap().port();
         let hold = Arc::new(watch::Sender::new(Hold::default()));
         let passed = Arc::new(watch::Sender::new(0));
