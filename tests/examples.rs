@@ -3,6 +3,7 @@
 
 use std::{
     fs::{self, File},
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, SystemTime},
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 mod support;
 use support::{
     cluster,
+    ftpd::{Authority, Brand, Ftpd, NAME, PASSWORD, Protocol, Setup, USER},
     postgres::{self, Server},
     sshd::{Sshd, current_user},
 };
@@ -220,6 +222,44 @@ async fn watch_takes_what_has_come_oldest_first() {
     let shown = usersync(folder.path(), &["schedule", "-f", ".", "-n", "2"]);
     let times: Vec<jiff::Timestamp> = shown.text.lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!(times[1].duration_since(times[0]).as_secs(), 300, "{}", shown.text);
+}
+
+/// The example with a real server in the place of the one that it names.
+#[tokio::test]
+async fn ftps_unpacks_a_file_once_its_marker_is_there() {
+    let folder = example("ftps");
+    let server = Ftpd::start(Brand::ProFtpd, Setup { protocol: Protocol::Explicit, chroot: true, ..Setup::default() });
+    let path = folder.path().join("usersync.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    let authority = Authority::usual().certificate.trim().replace('\n', "\n    ");
+    let place = text.split("  ca.crt: |\n    ").nth(1).unwrap().trim_end();
+    let replaced = [
+        ("host: ftp.example.com", format!("host: 127.0.0.1\n      port: {}\n      serverName: {NAME}", server.port())),
+        ("path: outbox", "stableFor: 1s\n    path: outbox".to_owned()),
+        ("username: usersync", format!("username: {USER}")),
+        ("password: change-me", format!("password: {PASSWORD:?}")),
+        (place, authority),
+    ];
+    let text = replaced.iter().fold(text.clone(), |text, (old, new)| {
+        assert_eq!(text.matches(old).count(), 1, "{old}");
+        text.replace(old, new)
+    });
+    fs::write(&path, text).unwrap();
+
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(b"permit,Plate,Until\nP1,B-AD 1815,2027-01-31\nP2,M-GH 1906,2026-12-31\n").unwrap();
+    server.put("permits_2026-11.csv.gz", &packed.finish().unwrap());
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["parking: no file"]);
+    server.put("permits_2026-11.csv.gz.done", b"");
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["parking: 2 added", "permits_2026-11.csv.gz"]);
+    let database = folder.path().join(".usersync/users.db");
+    assert_eq!(
+        rows(&database, "select permit || ' ' || plate from users order by 1").await,
+        ["P1 B-AD 1815", "P2 M-GH 1906"]
+    );
+    for name in ["permits_2026-11.csv.gz", "permits_2026-11.csv.gz.done"] {
+        assert!(server.outbox().join("done").join(name).exists() && !server.outbox().join(name).exists(), "{name}");
+    }
 }
 
 /// The statements that `docs/safety.md` shows, block by block.
