@@ -1,10 +1,12 @@
 //! The composition root: the one place that names the engine and the adapters.
 
+mod browse;
 mod local;
 mod operator;
 mod work;
 
 pub use self::{
+    browse::{Browsed, browse},
     local::Local,
     operator::Operator,
     work::{BoundsOf, Worker},

@@ -1,5 +1,6 @@
 //! The command line: arguments in, text and exit codes out.
 
+mod browse;
 mod check;
 mod completions;
 mod crds;
@@ -50,6 +51,8 @@ enum Command {
     Run(run::RunArgs),
     /// Validate manifests offline: every problem with file, line and field
     Check(check::CheckArgs),
+    /// List the source's folder: which file the next run would take, and why not the others
+    Browse(browse::BrowseArgs),
     /// Show the first rows of the next file, raw and mapped
     Preview(preview::PreviewArgs),
     /// Print the CSV header, and an example row, that the mapping expects
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Local(args) => local::local(args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
+        Command::Browse(args) => browse::browse(&args),
         Command::Preview(args) => preview::preview(&args),
         Command::Template(args) => template::template(&args),
         Command::Schedule(args) => schedule::schedule(&args),

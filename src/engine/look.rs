@@ -12,12 +12,15 @@ use crate::{
         job::{Job, SourceJob, SyncJob, Take},
         ledger::LedgerRow,
         progress::{Progress, Step},
-        report::FileReport,
+        report::{FileReport, Looked, LookedName},
         sync::{Candidate, Tried},
     },
-    ports::{Ports, Source, UserStore},
-    sync::choose::{Candidates, Choice, choose, choose_approved, choose_due},
+    ports::{Ports, Source, StoreError, UserStore},
+    sync::choose::{Candidates, Choice, Judged, View, choose, choose_approved, choose_due, judge},
 };
+
+/// So many names of the folder are in the report of a run that found no file.
+const LOOKED: usize = 100;
 
 /// A file to fetch.
 pub(super) struct Chosen {
@@ -37,7 +40,9 @@ pub(super) async fn look(job: &Job, ports: &Ports, record: &mut Record) -> Resul
     let take = &job.sync.take;
     record.last = ports.store.last(&job.sync.sync).await?;
     let view = folder.known(&job.sync, &*ports.store, record.last.as_ref()).await?;
-    let stamp = match view.choose(job) {
+    let choice = view.choose(job);
+    record.looked = view.looked(job, &choice);
+    let stamp = match choice {
         Choice::Take(stamp) | Choice::Again(stamp) => stamp,
         Choice::TooLarge(stamp) => {
             note(record, &stamp);
@@ -92,41 +97,52 @@ pub async fn sight<S: AsRef<dyn UserStore>>(
 }
 
 /// What the folder holds.
-struct Folder {
+#[derive(Clone)]
+pub(super) struct Folder {
     listing: Vec<Listed>,
     /// When it was listed.
     seen: Instant,
 }
 
 /// The same beside what the ledger says of it.
-struct Known {
+pub(super) struct Known {
     listing: Vec<Listed>,
     imported: Vec<LedgerRow>,
-    /// The file imported last, if older ones were left out because of it.
-    outdated: Option<String>,
+    /// The file imported last, and the older ones that were left out because of it.
+    outdated: Option<(String, Vec<Listed>)>,
 }
 
 impl Folder {
-    async fn list(source: &dyn Source) -> Result<Self, RunError> {
+    pub async fn list(source: &dyn Source) -> Result<Self, RunError> {
         let listing = source.list().await?;
         // Not before: connecting and listing take their time, and the second look must come that much later.
         Ok(Self { listing, seen: Instant::now() })
     }
 
-    fn files(&self, take: &Take) -> Vec<Stamp> {
+    pub fn files(&self, take: &Take) -> Vec<Stamp> {
         files(&self.listing, take)
     }
 
-    async fn known(self, job: &SyncJob, store: &dyn UserStore, last: Option<&LedgerRow>) -> Result<Known, RunError> {
+    pub async fn known(
+        self,
+        job: &SyncJob,
+        store: &dyn UserStore,
+        last: Option<&LedgerRow>,
+    ) -> Result<Known, StoreError> {
         let mut listing = self.listing;
         let outdated = outdated(&job.take, last, &mut listing);
         let imported = store.imported(&job.sync, &files(&listing, &job.take)).await?;
         Ok(Known { listing, imported, outdated })
     }
+
+    /// As far as it goes without the ledger.
+    pub fn unknown(self) -> Known {
+        Known { listing: self.listing, imported: Vec::new(), outdated: None }
+    }
 }
 
 impl Known {
-    fn choose(&self, job: &Job) -> Choice {
+    pub fn choose(&self, job: &Job) -> Choice {
         let take = &job.sync.take;
         let held = job.approval.as_ref().and_then(|approval| approval.held.as_ref()?.file.as_ref());
         if let Some(approved) = held.and_then(|file| choose_approved(&self.listing, take, file)) {
@@ -136,6 +152,40 @@ impl Known {
             Some(tried) => choose_due(&self.listing, take, &self.imported, &job.sync.spec_digest, tried),
             None => choose(&self.listing, take, &self.imported, job.after.as_ref()),
         }
+    }
+
+    /// What becomes of each name after this choice.
+    pub fn judged(&self, job: &Job, choice: &Choice) -> Vec<Judged> {
+        let again = match choice {
+            Choice::Take(stamp) | Choice::Again(stamp) if !old_enough(&job.sync, stamp) => {
+                Some(job.sync.take.stable_for)
+            }
+            _ => None,
+        };
+        let view = View {
+            listing: &self.listing,
+            outdated: self.outdated.as_ref().map_or((&[], ""), |(last, files)| (files, last)),
+            take: &job.sync.take,
+            imported: &self.imported,
+            due: job.tried.as_ref().map(|tried| (job.sync.spec_digest.as_str(), tried.as_slice())),
+            after: job.after.as_ref(),
+            again,
+        };
+        judge(&view, choice)
+    }
+
+    /// The same for the report, as far as it has room.
+    fn looked(&self, job: &Job, choice: &Choice) -> Looked {
+        let judged = self.judged(job, choice);
+        let more = judged.len().saturating_sub(LOOKED) as u64;
+        let names = judged.into_iter().take(LOOKED).map(|Judged { listed, verdict }| LookedName {
+            name: listed.name,
+            size: listed.size,
+            mtime: listed.mtime,
+            reason: verdict.code().to_owned(),
+            why: verdict.words(&job.sync.take),
+        });
+        Looked { names: names.collect(), more }
     }
 
     /// Whether there is another file to take behind this one.
@@ -155,7 +205,7 @@ impl Known {
     /// Why there is nothing to take.
     fn nothing(&self, job: &Job, place: &str) -> String {
         let take = &job.sync.take;
-        if let Some(last) = &self.outdated {
+        if let Some((last, _)) = &self.outdated {
             return format!("no file in {place} is newer than {last}, which was imported last (`select: Newest`)");
         }
         match files(&self.listing, take).len() {
@@ -175,14 +225,15 @@ fn files(listing: &[Listed], take: &Take) -> Vec<Stamp> {
 }
 
 /// With `select: Newest`, leaves out what is older than the file imported last, wherever that is now: it would bring back
-/// what was. Some: there was such a file, and this is the name of the last one.
-fn outdated(take: &Take, last: Option<&LedgerRow>, listing: &mut Vec<Listed>) -> Option<String> {
+/// what was. Some: there was such a file: the name of the last one, and what was left out.
+fn outdated(take: &Take, last: Option<&LedgerRow>, listing: &mut Vec<Listed>) -> Option<(String, Vec<Listed>)> {
     let last = &last.filter(|_| take.select == Select::Newest)?.file;
     let all = listing.clone();
     let candidates = Candidates::new(&all, take);
     let new = |listed: &Listed| (listed.mtime, &listed.name) >= (last.mtime, &last.name);
-    listing.retain(|listed| new(listed) || candidates.passed(listed).is_some());
-    (listing.len() < all.len()).then(|| last.name.clone())
+    let left: Vec<Listed> =
+        listing.extract_if(.., |listed| !new(listed) && candidates.passed(listed).is_none()).collect();
+    (!left.is_empty()).then(|| (last.name.clone(), left))
 }
 
 /// A folder of this machine shares our clock: an old modification time says that the file stands still.

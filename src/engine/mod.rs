@@ -6,6 +6,7 @@ mod again;
 mod apply;
 mod archive;
 mod attempts;
+mod browse;
 mod compare;
 pub mod controller;
 mod fetch;
@@ -27,6 +28,7 @@ mod turns;
 mod unpack;
 mod world;
 
+pub use browse::{Browsed, browse};
 pub use look::sight;
 pub use outcome::{Ended, RunError, TakenOver};
 pub use preview::{Preview, PreviewMapped, PreviewRow, preview};

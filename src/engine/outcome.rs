@@ -13,7 +13,7 @@ use crate::{
         ledger::LedgerRow,
         progress::Step,
         reason::Reason,
-        report::{FileReport, GuardReport, Reports, RunReport, Sample, Timings},
+        report::{FileReport, GuardReport, Looked, LookedName, Reports, RunReport, Sample, Timings},
         sync::Failure,
     },
     ports::{ReportError, SourceError, StoreError},
@@ -142,6 +142,8 @@ pub(super) struct Record {
     pub stamp: Option<Stamp>,
     /// Why there was nothing to import.
     pub nothing: Option<String>,
+    /// What lay in the folder.
+    pub looked: Looked,
     pub more: bool,
     pub last: Option<LedgerRow>,
     started: Timestamp,
@@ -162,6 +164,7 @@ impl Record {
             shown: Shown::default(),
             stamp: None,
             nothing: None,
+            looked: Looked::default(),
             more: false,
             last: None,
             started: Timestamp::now(),
@@ -202,8 +205,19 @@ impl Record {
             completion_time: Timestamp::now(),
             timings,
             warnings: self.warnings.clone(),
+            looked: (reason == Reason::NoFile).then(|| self.looked()),
             reports: self.reports.clone(),
         }
+    }
+
+    /// What lay in the folder of which nothing was taken: not even the file that was chosen, for a reason of its own.
+    fn looked(&self) -> Looked {
+        let mut looked = self.looked.clone();
+        let chosen = |name: &&mut LookedName| self.stamp.as_ref().is_some_and(|stamp| stamp.name == name.name);
+        if let (Some(name), Some(nothing)) = (looked.names.iter_mut().find(chosen), &self.nothing) {
+            (name.reason, name.why) = ("NotStable".to_owned(), nothing.clone());
+        }
+        looked
     }
 
     /// The reason of a run that has done, or would do, what it should.

@@ -37,8 +37,35 @@ pub struct RunReport {
     /// What is out of the ordinary and no error.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What lay in the source's folder, of a run that found no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Looked>,
     /// Where the reports are.
     pub reports: Reports,
+}
+
+/// What a look into the source's folder saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looked {
+    /// The first names: those that match `files` in their order, then the others by name.
+    pub names: Vec<LookedName>,
+    /// How many more there were.
+    pub more: u64,
+}
+
+/// One name in the source's folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookedName {
+    /// The name, as the server says it.
+    pub name: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Modification time by the server's clock.
+    pub mtime: Timestamp,
+    /// Why it was not taken, in one word.
+    pub reason: String,
+    /// The same in plain words.
+    pub why: String,
 }
 
 /// Seconds spent in each step.

@@ -1,6 +1,7 @@
 //! Adapters that fetch files.
 
 pub mod directory;
+pub mod folder;
 pub mod ftp;
 mod name;
 pub mod servers;

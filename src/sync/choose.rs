@@ -1,10 +1,15 @@
 //! Which file a run takes, and why not the others.
 
+mod judge;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::Timestamp;
 
+pub use self::judge::{Judged, Passed, Verdict, View, judge};
 use crate::{
     api::Select,
     model::{
@@ -28,23 +33,6 @@ pub enum Choice {
     Waits(Stamp),
     /// There is nothing to take.
     Nothing,
-}
-
-/// Why a file is passed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passed {
-    /// It is no regular file.
-    NotAFile,
-    /// Its name doesn't match `source.files`.
-    OtherName,
-    /// It is named like an upload that is not finished.
-    PartialUpload,
-    /// Its marker file (`source.waitFor`) is not there, or is older.
-    NoMarker,
-    /// It is larger than `source.maxSize`.
-    TooLarge,
-    /// It was imported.
-    Imported,
 }
 
 /// Names that upload programs give to files that are not complete.
@@ -135,8 +123,10 @@ impl<'a> Candidates<'a> {
 
     /// Why a name is no candidate.
     pub fn passed(&self, listed: &Listed) -> Option<Passed> {
-        if listed.kind != ListedKind::File {
-            return Some(Passed::NotAFile);
+        match listed.kind {
+            ListedKind::File => {}
+            ListedKind::Folder => return Some(Passed::Folder),
+            ListedKind::Other => return Some(Passed::NoFile),
         }
         if PARTIAL.iter().any(|end| listed.name.to_ascii_lowercase().ends_with(end)) {
             return Some(Passed::PartialUpload);
@@ -144,154 +134,15 @@ impl<'a> Candidates<'a> {
         if !self.glob.as_ref().is_some_and(|glob| glob.is_match(&listed.name)) {
             return Some(Passed::OtherName);
         }
-        let marker = self.take.wait_for.as_ref().map(|pattern| pattern.replace("{name}", &listed.name))?;
-        let marked = self.times.get(marker.as_str()).is_some_and(|time| *time >= listed.mtime);
-        (!marked).then_some(Passed::NoMarker)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::model::{
-        counts::Counts,
-        job::{After, Unpack},
-    };
-
-    fn take(select: Select) -> Take {
-        Take {
-            files: "userdata_*.csv".to_owned(),
-            select,
-            max_size: 100,
-            stable_for: Duration::ZERO,
-            wait_for: None,
-            unpack: Unpack { max_size: 100, max_ratio: 100 },
-            after_import: After::Keep,
-            after_failure: After::Keep,
+        let marker = self.marker(&listed.name)?;
+        match self.times.get(marker.as_str()) {
+            Some(time) if *time >= listed.mtime => None,
+            found => Some(Passed::NoMarker { older: found.is_some(), marker }),
         }
     }
 
-    fn listed(name: &str, mtime: i64, size: u64) -> Listed {
-        let mtime = Timestamp::from_second(mtime).unwrap();
-        Listed { name: name.to_owned(), kind: ListedKind::File, size, mtime }
-    }
-
-    fn imported(listed: &Listed) -> LedgerRow {
-        LedgerRow {
-            run: String::new(),
-            file: Stamp::from(listed),
-            sha256: String::new(),
-            spec: String::new(),
-            result: String::new(),
-            counts: Counts::default(),
-            report: String::new(),
-            open: Vec::new(),
-            committed: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn chooses_by_time_then_name_among_files_not_imported() {
-        let (a, b, c) =
-            (listed("userdata_a.csv", 5, 1), listed("userdata_b.csv", 3, 1), listed("userdata_c.csv", 3, 1));
-        let all = [a.clone(), b.clone(), c.clone(), listed("other.csv", 1, 1)];
-        let choice = |select, known: &[&Listed]| {
-            let known: Vec<_> = known.iter().map(|listed| imported(listed)).collect();
-            choose(&all, &take(select), &known, None)
-        };
-        assert_eq!(choice(Select::Oldest, &[]), Choice::Take(Stamp::from(&b)));
-        assert_eq!(choice(Select::All, &[&b]), Choice::Take(Stamp::from(&c)));
-        assert_eq!(choice(Select::Newest, &[]), Choice::Take(Stamp::from(&a)));
-        assert_eq!(choice(Select::Newest, &[&a]), Choice::Again(Stamp::from(&a)));
-        assert_eq!(choice(Select::Oldest, &[&c, &a, &b]), Choice::Again(Stamp::from(&c)));
-        assert_eq!(choose(&all, &take(Select::All), &[], Some(&Stamp::from(&c))), Choice::Take(Stamp::from(&a)));
-        assert_eq!(choose(&all, &take(Select::All), &[], Some(&Stamp::from(&a))), Choice::Nothing);
-    }
-
-    #[test]
-    fn the_schedule_passes_over_what_was_imported_or_tried_with_this_spec() {
-        let [a, b, c] = [1, 2, 3].map(|at| listed(&format!("userdata_{at}.csv"), at, 1));
-        let large = listed("userdata_0.csv", 0, 101);
-        let all = [c.clone(), a.clone(), b.clone()];
-        let with_large = [all.to_vec(), vec![large.clone()]].concat();
-        let row = |listed: &Listed, spec: &str| LedgerRow { spec: spec.to_owned(), ..imported(listed) };
-        let tried = |listed: &Listed, held| Tried { file: Stamp::from(listed), held };
-        let [taken, waits, too_large] = [Choice::Take as fn(Stamp) -> Choice, Choice::Waits, Choice::TooLarge]
-            .map(|choice| move |listed: &Listed| choice(Stamp::from(listed)));
-        use Select::{All, Newest, Oldest};
-        type Case<'a> = (&'a str, Select, &'a [Listed], Vec<LedgerRow>, Vec<Tried>, Choice);
-        let cases: Vec<Case<'_>> = vec![
-            ("nothing is known", Oldest, &all, vec![], vec![], taken(&a)),
-            ("imported", Oldest, &all, vec![row(&a, "now")], vec![], taken(&b)),
-            ("imported with another spec", Oldest, &all, vec![row(&a, "before")], vec![], taken(&a)),
-            ("all imported", All, &all, [&a, &b, &c].map(|f| row(f, "now")).to_vec(), vec![], Choice::Nothing),
-            ("failed", Oldest, &all, vec![], vec![tried(&a, false)], taken(&b)),
-            ("failed, and written anew", Oldest, &all, vec![], vec![tried(&listed(&a.name, 0, 1), false)], taken(&a)),
-            ("held", Oldest, &all, vec![], vec![tried(&a, true)], waits(&a)),
-            ("held, later one first", All, &all, vec![], vec![tried(&b, true)], taken(&a)),
-            ("held behind an imported one", All, &all, vec![row(&a, "now")], vec![tried(&b, true)], waits(&b)),
-            ("failed, then held", Oldest, &all, vec![], vec![tried(&a, true), tried(&a, false)], waits(&a)),
-            ("held, then approved", Oldest, &all, vec![row(&a, "now")], vec![tried(&a, true)], taken(&b)),
-            ("held and gone", Oldest, &all, vec![], vec![tried(&large, true)], taken(&a)),
-            ("newest", Newest, &all, vec![], vec![tried(&a, true)], taken(&c)),
-            ("newest imported", Newest, &all, vec![row(&c, "now")], vec![], Choice::Nothing),
-            (
-                "newest failed: an older one would bring back what was",
-                Newest,
-                &all,
-                vec![],
-                vec![tried(&c, false)],
-                Choice::Nothing,
-            ),
-            ("newest held", Newest, &all, vec![], vec![tried(&c, true)], waits(&c)),
-            ("too large, with others", Oldest, &with_large, vec![], vec![], taken(&a)),
-            ("too large alone", Oldest, &with_large[3..], vec![], vec![], too_large(&large)),
-            ("too large, known", Oldest, &with_large[3..], vec![], vec![tried(&large, false)], Choice::Nothing),
-            ("nothing there", Oldest, &[], vec![], vec![], Choice::Nothing),
-        ];
-        for (what, select, listing, imported, tried, expected) in cases {
-            assert_eq!(choose_due(listing, &take(select), &imported, "now", &tried), expected, "{what}");
-        }
-    }
-
-    #[test]
-    fn an_approval_takes_the_file_that_was_held() {
-        let [a, b] = [1, 2].map(|at| listed(&format!("userdata_{at}.csv"), at, 1));
-        let all = [a.clone(), b.clone()];
-        let held = Stamp::from(&b);
-        assert_eq!(choose_approved(&all, &take(Select::Oldest), &held), Some(Choice::Take(held.clone())));
-        assert_eq!(choose_approved(&all[..1], &take(Select::Oldest), &held), None, "it is gone");
-        let renamed = Take { files: "other".to_owned(), ..take(Select::Oldest) };
-        assert_eq!(choose_approved(&all, &renamed, &held), None, "it is no candidate any more");
-    }
-
-    #[test]
-    fn a_file_that_is_too_large_fails_the_run_only_if_there_is_no_other() {
-        let (large, small) = (listed("userdata_1.csv", 1, 101), listed("userdata_2.csv", 2, 100));
-        assert_eq!(
-            choose(&[large.clone(), small.clone()], &take(Select::Oldest), &[], None),
-            Choice::Take(Stamp::from(&small))
-        );
-        assert_eq!(
-            choose(std::slice::from_ref(&large), &take(Select::Oldest), &[], None),
-            Choice::TooLarge(Stamp::from(&large))
-        );
-    }
-
-    #[test]
-    fn names_and_markers_say_what_is_no_candidate() {
-        let take = Take { files: "*".to_owned(), wait_for: Some("{name}.done".to_owned()), ..take(Select::Oldest) };
-        let file = listed("u.csv", 5, 1);
-        let why = |listed: &Listed, others: &[Listed]| {
-            let listing = [others, std::slice::from_ref(listed)].concat();
-            Candidates::new(&listing, &take).passed(listed)
-        };
-        assert_eq!(why(&file, &[]), Some(Passed::NoMarker));
-        assert_eq!(why(&file, &[listed("u.csv.done", 4, 0)]), Some(Passed::NoMarker));
-        assert_eq!(why(&file, &[listed("u.csv.done", 5, 0)]), None);
-        assert_eq!(why(&listed("u.csv.PART", 1, 1), &[]), Some(Passed::PartialUpload));
-        assert_eq!(why(&Listed { kind: ListedKind::Folder, ..file }, &[]), Some(Passed::NotAFile));
+    /// The name of a file's marker, if files have one.
+    fn marker(&self, name: &str) -> Option<String> {
+        self.take.wait_for.as_ref().map(|pattern| pattern.replace("{name}", name))
     }
 }

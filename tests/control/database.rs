@@ -195,6 +195,7 @@ impl Control {
             completion_time: now,
             timings: Timings::default(),
             warnings: Vec::new(),
+            looked: None,
             reports: Reports::default(),
         }
     }

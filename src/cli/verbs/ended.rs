@@ -62,6 +62,7 @@ fn of_status(run: &UserSyncRun) -> Option<RunReport> {
         completion_time,
         timings: Timings { total, ..Timings::default() },
         warnings: Vec::new(),
+        looked: None,
         reports: status.reports.unwrap_or_default(),
     })
 }

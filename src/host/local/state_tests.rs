@@ -46,6 +46,7 @@ fn run(sync: &str, name: &str, reason: Reason, start: &str, sha256: &str, remova
         completion_time: start.parse().unwrap(),
         timings: Timings::default(),
         warnings: vec![],
+        looked: None,
         reports: Reports::default(),
     };
     ended("default", serde_yaml::from_str(&spec).unwrap(), &report, None, Some("hr-9"))

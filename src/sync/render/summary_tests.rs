@@ -27,6 +27,7 @@ fn report(mode: Mode, reason: Reason) -> RunReport {
         completion_time: Timestamp::UNIX_EPOCH,
         timings: Timings { total: 0.424, ..Timings::default() },
         warnings: Vec::new(),
+        looked: None,
         reports: Reports::default(),
     }
 }
