@@ -1,15 +1,19 @@
 //! Looking at a source: what lies there, and what the next run would take.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::Sync;
 use crate::{
-    api::Mode,
+    api::{Algorithms, Mode},
     control::known::tried,
     engine::{RunError, browse as judged},
     host::local::state::State,
-    model::file::Listed,
-    ports::Source,
+    model::{
+        file::Listed,
+        job::{SftpJob, SourceJob, SourceTimeouts},
+    },
     source::{self, folder::elsewhere, servers::Servers},
     store,
     sync::choose::Verdict,
@@ -50,4 +54,26 @@ pub async fn browse(state: &State, sync: &Sync, folder: Option<&str>) -> anyhow:
     let judged = judged(&sync.job, tried, &*source, store).await.map_err(failed)?;
     let names = judged.names.into_iter().map(|one| (one.listed, Some(one.verdict))).collect();
     Ok(Browsed { location, at, names, unknown: judged.unknown })
+}
+
+/// What an SFTP server shows as its host key, and what to do with it, or why it can't be asked. No secret is sent.
+pub async fn host_key(host: &str, port: u16) -> String {
+    let wait = Duration::from_secs(15);
+    let job = SftpJob {
+        host: host.to_owned(),
+        port,
+        path: "/".to_owned(),
+        username: String::new(),
+        password: None,
+        private_key: None,
+        passphrase: None,
+        host_keys: Vec::new(),
+        algorithms: Algorithms::Modern,
+        timeouts: SourceTimeouts { connect: wait, login: wait, first_byte: wait, stall: wait },
+    };
+    match source::open(&SourceJob::Sftp(Box::new(job)), &Servers::default()).list().await {
+        // Without a key to expect, no server is logged in to.
+        Ok(_) => String::new(),
+        Err(refused) => refused.to_string(),
+    }
 }

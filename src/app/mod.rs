@@ -6,7 +6,7 @@ mod operator;
 mod work;
 
 pub use self::{
-    browse::{Browsed, browse},
+    browse::{Browsed, browse, host_key},
     local::Local,
     operator::Operator,
     work::{BoundsOf, Worker},

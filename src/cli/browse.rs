@@ -1,11 +1,11 @@
 //! `usersync browse`: what lies on the server, and what the next run would take.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Exit, input, output, run::Output};
+use super::{Exit, input, output};
 use crate::{
-    app::{Browsed, Sync, browse as look},
+    app::{Browsed, Sync, browse as look, host_key},
     host::local::state::State,
     model::{
         file::{Listed, ListedKind},
@@ -36,6 +36,16 @@ pub struct BrowseArgs {
     place: input::Place,
 }
 
+/// How the list is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// A table for people.
+    #[default]
+    Text,
+    /// One JSON object a sync, a line each.
+    Json,
+}
+
 /// The longest name in the table, in characters.
 const NAME: usize = 60;
 
@@ -44,7 +54,10 @@ const WHY: usize = 200;
 
 /// Lists each sync's folder, one after the other. Writes nothing anywhere.
 pub fn browse(args: &BrowseArgs) -> anyhow::Result<Exit> {
-    let Some(syncs) = input::load(&args.manifests, &args.place) else { return Ok(Exit::Usage) };
+    let syncs = match input::load_or_keyless(&args.manifests, &args.place) {
+        Ok(syncs) => syncs,
+        Err(servers) => return show_keys(&servers),
+    };
     let state = State::at(&args.place.folder(&args.manifests));
     let runtime = tokio::runtime::Runtime::new()?;
     let mut exits = Vec::new();
@@ -67,6 +80,16 @@ pub fn browse(args: &BrowseArgs) -> anyhow::Result<Exit> {
     Ok(Exit::worst(exits))
 }
 
+/// Says which keys servers have of which the manifest has none. No secret is sent.
+fn show_keys(servers: &[input::Keyless]) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    for server in servers {
+        let said = runtime.block_on(host_key(&server.host, server.port));
+        eprintln!("usersync: {}: {}", visible(&server.sync), paragraph(&said, 2));
+    }
+    Ok(Exit::Usage)
+}
+
 /// One sync's folder in one line of JSON.
 #[derive(Serialize)]
 struct Folder<'a> {
@@ -81,7 +104,8 @@ struct Folder<'a> {
 struct Name<'a> {
     name: &'a str,
     kind: &'static str,
-    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
     mtime: jiff::Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     taken: Option<bool>,
@@ -104,7 +128,7 @@ fn json(sync: &Sync, browsed: &Browsed) -> serde_json::Result<String> {
             ListedKind::Folder => "folder",
             ListedKind::Other => "other",
         },
-        size: listed.size,
+        size: (listed.kind != ListedKind::Folder).then_some(listed.size),
         mtime: listed.mtime,
         taken: said.as_ref().map(|said| said.0),
         reason: said.as_ref().map(|said| said.1),

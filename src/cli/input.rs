@@ -10,7 +10,7 @@ use crate::{
     app::Sync,
     control::{
         job::sync_job,
-        validate::{Checked, Problem, check, problem::Finding},
+        validate::{Checked, Document, Problem, check, problem::Finding},
     },
     host::local::{
         manifests::{LocalSecrets, base, read},
@@ -68,14 +68,30 @@ fn option(name: &str, value: Option<&Path>) -> Vec<String> {
     value.map_or_else(Vec::new, |value| vec![name.to_owned(), value.display().to_string()])
 }
 
+/// An SFTP server of which the manifest says everything but its host keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keyless {
+    /// The sync's name.
+    pub sync: String,
+    /// Host name or address.
+    pub host: String,
+    /// 22, unless said otherwise.
+    pub port: u16,
+}
+
 /// The valid syncs of the manifests. None: there are problems, and they were printed.
 pub fn objects(manifests: &Manifests) -> Option<Vec<UserSync>> {
-    let checked = checked(manifests)?;
+    let checked = checked(manifests).ok()?;
     Some(checked.syncs.into_iter().map(|checked| checked.sync).collect())
 }
 
 /// The syncs of the manifests, with their Secrets, ready to run. None: there are problems, and they were printed.
 pub fn load(manifests: &Manifests, place: &Place) -> Option<Vec<Sync>> {
+    load_or_keyless(manifests, place).ok()
+}
+
+/// As [`load`]. With problems, if nothing else is wrong: the servers whose host keys are missing.
+pub fn load_or_keyless(manifests: &Manifests, place: &Place) -> Result<Vec<Sync>, Vec<Keyless>> {
     let Checked { syncs: found, secrets, config_maps, .. } = checked(manifests)?;
     let secrets = LocalSecrets { secrets, config_maps, folder: manifests.secrets.clone() };
     let mut syncs = Vec::new();
@@ -88,27 +104,41 @@ pub fn load(manifests: &Manifests, place: &Place) -> Option<Vec<Sync>> {
             ),
         }
     }
-    none_of(&problems).then_some(syncs)
+    if none_of(&problems) { Ok(syncs) } else { Err(Vec::new()) }
 }
 
 /// Everything that the manifests hold, if nothing of it is wrong and there is a sync among it.
-fn checked(manifests: &Manifests) -> Option<Checked> {
+fn checked(manifests: &Manifests) -> Result<Checked, Vec<Keyless>> {
     let documents = match read(&manifests.files, &mut std::io::stdin().lock()) {
         Ok(documents) => documents,
         Err(errors) => {
             errors.iter().for_each(|error| eprintln!("{error}"));
-            return None;
+            return Err(Vec::new());
         }
     };
     let checked = check(&documents);
     if !none_of(&checked.problems) {
-        return None;
+        let other = checked.problems.iter().any(|problem| problem.field != "spec.source.sftp.hostKeys");
+        return Err(if other { Vec::new() } else { documents.iter().filter_map(keyless).collect() });
     }
     if checked.syncs.is_empty() {
         eprintln!("usersync: the manifests have no UserSync");
+        return Err(Vec::new());
+    }
+    Ok(checked)
+}
+
+fn keyless(document: &Document) -> Option<Keyless> {
+    let server = document.value.pointer("/spec/source/sftp")?;
+    let keys = server.get("hostKeys").and_then(|keys| keys.as_array());
+    if keys.is_some_and(|keys| !keys.is_empty()) {
         return None;
     }
-    Some(checked)
+    Some(Keyless {
+        sync: document.value.pointer("/metadata/name")?.as_str()?.to_owned(),
+        host: server.get("host")?.as_str()?.to_owned(),
+        port: server.get("port").map_or(Some(22), |port| port.as_u64()?.try_into().ok())?,
+    })
 }
 
 /// Whether there is no problem; prints each.

@@ -44,11 +44,11 @@ pub struct RunArgs {
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+enum Output {
     /// For people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object a run, a line each.
     Json,
 }
 

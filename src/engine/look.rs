@@ -8,7 +8,7 @@ use super::outcome::{Record, RunError};
 use crate::{
     api::Select,
     model::{
-        file::{Listed, Stamp},
+        file::{Listed, ListedKind, Stamp},
         job::{Job, SourceJob, SyncJob, Take},
         ledger::LedgerRow,
         progress::{Progress, Step},
@@ -156,10 +156,9 @@ impl Known {
 
     /// What becomes of each name after this choice.
     pub fn judged(&self, job: &Job, choice: &Choice) -> Vec<Judged> {
+        let wait = job.sync.take.stable_for;
         let again = match choice {
-            Choice::Take(stamp) | Choice::Again(stamp) if !old_enough(&job.sync, stamp) => {
-                Some(job.sync.take.stable_for)
-            }
+            Choice::Take(stamp) | Choice::Again(stamp) if !old_enough(&job.sync, stamp) => Some(wait),
             _ => None,
         };
         let view = View {
@@ -169,7 +168,7 @@ impl Known {
             imported: &self.imported,
             due: job.tried.as_ref().map(|tried| (job.sync.spec_digest.as_str(), tried.as_slice())),
             after: job.after.as_ref(),
-            again,
+            again: again.filter(|wait| !wait.is_zero()),
         };
         judge(&view, choice)
     }
@@ -180,7 +179,8 @@ impl Known {
         let more = judged.len().saturating_sub(LOOKED) as u64;
         let names = judged.into_iter().take(LOOKED).map(|Judged { listed, verdict }| LookedName {
             name: listed.name,
-            size: listed.size,
+            // What a folder's entry takes on the server's disk says nothing.
+            size: if listed.kind == ListedKind::Folder { 0 } else { listed.size },
             mtime: listed.mtime,
             reason: verdict.code().to_owned(),
             why: verdict.words(&job.sync.take),

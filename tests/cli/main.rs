@@ -4,6 +4,7 @@
 
 mod approve;
 mod archive;
+mod browse;
 mod corrections;
 mod crash;
 mod formats;

@@ -65,6 +65,7 @@ fn help_has_examples() {
         "run",
         "local",
         "check",
+        "browse",
         "preview",
         "template",
         "schedule",

@@ -1,6 +1,7 @@
 //! Sources against real folders and a real OpenSSH server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod browse;
 mod directory;
 mod legacy;
 mod login;

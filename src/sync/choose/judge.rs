@@ -118,7 +118,8 @@ impl Verdict {
         match self {
             Self::Taken { known, again } => {
                 let what = if *known { "imported before; compared once more" } else { "taken next" };
-                let twice = again.map(|again| format!(" (will be looked at twice, {again:?} apart)"));
+                let twice = again.and_then(|again| jiff::SignedDuration::try_from(again).ok());
+                let twice = twice.map(|again| format!(" (will be looked at twice, {again:#} apart)"));
                 format!("{what}{}", twice.unwrap_or_default())
             }
             Self::Passed(passed) => passed.words(take),
