@@ -46,6 +46,16 @@ impl Channel {
         // The server may be gone already; what came is judged by its size and the server's last reply.
         let _ = timeout(FAREWELL, self.shutdown()).await;
     }
+
+    /// Ends what was sent. The other side ends the connection then: with what it sent still unread (TLS tickets), an end from
+    /// here would be a reset, and could throw away what is on its way.
+    pub async fn finish(mut self) {
+        let _ = timeout(FAREWELL, async {
+            self.shutdown().await?;
+            tokio::io::copy(&mut self, &mut tokio::io::sink()).await
+        })
+        .await;
+    }
 }
 
 impl Client {

@@ -267,8 +267,20 @@ async fn prepare(place: &Place, job: &FtpJob, client: &mut Client) -> Result<(),
     if !reply.done() {
         return Err(Fault::Refused(reply));
     }
-    if let Some(folder) = place.folder() {
-        client.order("CWD", folder).await?;
+    match place.folder() {
+        Some(folder) => enter_folder(place, client, folder).await,
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Enters the folder. 550 is said of one that is missing and of one that may not be entered: it is looked at.
+async fn enter_folder(place: &Place, client: &mut Client, folder: &str) -> Result<(), Fault> {
+    let refused = client.ask_about("CWD", folder).await?;
+    if refused.done() {
+        return Ok(());
+    }
+    // RNFR looks whether there is something; nothing is renamed without RNTO.
+    let (command, there) = if client.offers.facts { ("MLST", 250) } else { ("RNFR", 350) };
+    let there = refused.code == 550 && client.ask_about(command, folder).await?.code == there;
+    Err(if there { place.forbidden("", Tried::List, &refused).into() } else { Fault::Refused(refused) })
 }

@@ -4,6 +4,7 @@ mod certificate;
 mod channel;
 mod client;
 mod connect;
+mod copying;
 mod errors;
 mod folder;
 mod incoming;
@@ -12,6 +13,9 @@ mod look;
 mod moving;
 mod pinned;
 mod reply;
+mod rights;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod transfer;
 mod validity;
@@ -56,13 +60,15 @@ impl Ftp {
     /// The login of the last call, or a new one.
     async fn lease(&self) -> Result<Lease<'_>, SourceError> {
         let mut slot = self.client.lock().await;
-        let (client, entry) = match slot.take() {
-            Some(entered) => entered,
-            None => {
-                let entry = self.door.enter().await;
-                (connect::connect(&self.place, &self.job).await?, entry)
+        if let Some((mut client, entry)) = slot.take() {
+            if client.is_alive().await {
+                return Ok(Lease { slot, client, entry });
             }
-        };
+            // Its place on the server is taken again below, in the order of coming.
+            drop((client, entry));
+        }
+        let entry = self.door.enter().await;
+        let client = connect::connect(&self.place, &self.job).await?;
         Ok(Lease { slot, client, entry })
     }
 

@@ -4,9 +4,11 @@
 
 use super::{
     client::Client,
+    copying::{self, Copied},
     errors::{Fault, Place, Tried},
     look::{exists, is_folder, look},
     reply::Reply,
+    rights,
 };
 use crate::source::name;
 
@@ -15,10 +17,7 @@ pub async fn rename(client: &mut Client, place: &Place, from: &str, to: &str) ->
     if exists(client, place, to).await? {
         return Err(place.exists(to).into());
     }
-    let refused = match attempt(client, place, from, to).await? {
-        None => return Ok(()),
-        Some(refused) => refused,
-    };
+    let Some(mut refused) = attempt(client, place, from, to).await? else { return Ok(()) };
     let below = name::split(place.location(), to)?.0;
     if let Some(below) = below
         && !is_folder(client, below).await?
@@ -26,10 +25,20 @@ pub async fn rename(client: &mut Client, place: &Place, from: &str, to: &str) ->
         make_folders(client, place, below).await?;
         match attempt(client, place, from, to).await? {
             None => return Ok(()),
-            Some(refused) => return Err(unmoved(client, place, from, to, refused).await?),
+            Some(again) => refused = again,
         }
     }
-    Err(unmoved(client, place, from, to, refused).await?)
+    if let Some(why) = in_the_way(client, place, from, to).await? {
+        return Err(why);
+    }
+    if below.is_none() {
+        return Err(place.error(to, Tried::Change, Fault::Refused(refused)).into());
+    }
+    // From one disk to another, or for whatever reason: the same account may be allowed to copy and delete.
+    match copying::copy(client, place, from, to).await? {
+        Copied::Moved => Ok(()),
+        Copied::Refused => Err(place.error(to, Tried::Change, Fault::Refused(refused)).into()),
+    }
 }
 
 /// One try. Some: the server's refusal of the new name.
@@ -45,15 +54,15 @@ async fn attempt(client: &mut Client, place: &Place, from: &str, to: &str) -> Re
     Ok((!ended.done()).then_some(ended))
 }
 
-/// Why the file could not be moved.
-async fn unmoved(client: &mut Client, place: &Place, from: &str, to: &str, refused: Reply) -> Result<Fault, Fault> {
+/// Why a file could not be moved, if it is because of one of the two names.
+async fn in_the_way(client: &mut Client, place: &Place, from: &str, to: &str) -> Result<Option<Fault>, Fault> {
     if exists(client, place, to).await? || is_folder(client, to).await? {
-        return Ok(place.exists(to).into());
+        return Ok(Some(place.exists(to).into()));
     }
     if look(client, place, from).await?.is_none() {
-        return Ok(place.missing(from).into());
+        return Ok(Some(place.missing(from).into()));
     }
-    Ok(place.error(to, Tried::Change, Fault::Refused(refused)).into())
+    Ok(None)
 }
 
 /// Makes those folders of the path that are missing.
@@ -64,7 +73,12 @@ async fn make_folders(client: &mut Client, place: &Place, below: &str) -> Result
             continue;
         }
         let made = client.ask_about("MKD", folder).await?;
-        if made.done() || is_folder(client, folder).await? {
+        if made.done() {
+            rights::copy(client, place, folder).await?;
+            continue;
+        }
+        // Somebody else made it meanwhile.
+        if is_folder(client, folder).await? {
             continue;
         }
         if exists(client, place, folder).await? {
