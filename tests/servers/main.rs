@@ -2,6 +2,7 @@
 //! that a source does there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod disks;
 mod login;
 mod look;
 mod moving;
@@ -87,6 +88,13 @@ table! {
     pureftpd_ftp: PureFtpd by Ftp, plain;
     pureftpd_explicit: PureFtpd by Explicit, encrypted;
 }
+
+row! { vsftpd_disks, Vsftpd, Ftp, disks::{ moves_to_another_disk, makes_folders_with_the_parents_rights } }
+row! { vsftpd_disks_explicit, Vsftpd, Explicit, disks::{ moves_to_another_disk, vouches_for_itself } }
+row! { proftpd_disks, ProFtpd, Ftp, disks::{ moves_to_another_disk, makes_folders_with_the_parents_rights } }
+row! { proftpd_disks_explicit, ProFtpd, Explicit, disks::{ moves_to_another_disk, vouches_for_itself } }
+row! { pureftpd_disks, PureFtpd, Ftp, disks::{ moves_to_another_disk, makes_folders_with_the_parents_rights } }
+row! { pureftpd_disks_explicit, PureFtpd, Explicit, disks::{ moves_to_another_disk, vouches_for_itself } }
 
 /// The file as it is listed.
 async fn listed(source: &dyn Source, name: &str) -> Stamp {

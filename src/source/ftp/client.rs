@@ -39,6 +39,7 @@ pub struct Client {
     pub(super) passive: Passive,
     /// Whether times are those of the listing alone, to the minute; None: the folder has not been listed in this login.
     pub coarse: Option<bool>,
+    here: Option<String>,
     names: Names,
     /// Names in the folder that the server knows in Latin-1.
     latin1: HashSet<String>,
@@ -81,6 +82,7 @@ impl Client {
             offers: Offers { facts: false, size: true, mdtm: true, mfmt: false, utf8: false },
             passive: Passive::Extended,
             coarse: None,
+            here: None,
             names,
             latin1: HashSet::new(),
             spoiled: false,
@@ -152,10 +154,27 @@ impl Client {
         if reply.done() { Ok(reply) } else { Err(Fault::Refused(reply)) }
     }
 
-    /// The path of the folder in which the login is.
-    pub async fn here(&mut self) -> Result<String, Fault> {
-        let reply = self.ask("PWD").await?;
-        reply.path().filter(|_| reply.done()).ok_or(Fault::Refused(reply))
+    /// The path of the folder in which the login is: the source's. Whoever enters another one comes back to it.
+    async fn here(&mut self) -> Result<String, Fault> {
+        if self.here.is_none() {
+            let reply = self.ask("PWD").await?;
+            let Some(path) = reply.path().filter(|_| reply.done()) else { return Err(Fault::Refused(reply)) };
+            self.here = Some(path);
+        }
+        Ok(self.here.clone().unwrap_or_default())
+    }
+
+    /// Enters a folder. False: the server refuses.
+    pub async fn enter(&mut self, path: &str) -> Result<bool, Fault> {
+        self.here().await?;
+        Ok(self.ask_about("CWD", path).await?.done())
+    }
+
+    /// Comes back to the source's folder.
+    pub async fn leave(&mut self) -> Result<(), Fault> {
+        let here = self.here().await?;
+        // A login that is elsewhere would take names for others.
+        self.order("CWD", &here).await.map(drop).inspect_err(|_| self.spoil())
     }
 
     /// The line of a command about a path below the folder, in the encoding that the server knows the name in.

@@ -160,10 +160,12 @@ impl Place {
             450 | 451 if reply.speaks_of(&["permission denied", "not permitted", "read-only file system"]) => {
                 self.forbidden(name, tried, reply)
             }
-            552 | 452 => SourceError::Unreachable(format!(
-                "{shown}: the server has no room left, or the account's quota is used up{said}. Make room there; it is tried \
+            code if code == 552 || code == 452 || reply.speaks_of(&["no space", "quota", "disk full"]) => {
+                SourceError::Unreachable(format!(
+                    "{shown}: the server has no room left, or the account's quota is used up{said}. Make room there; it is tried \
                  again."
-            )),
+                ))
+            }
             425 | 522 if reply.speaks_of(&["reuse", "session", "ssl", "tls"]) => SourceError::Unreachable(format!(
                 "{shown}: the server refused the encrypted data connection{said}. It is tried again with a new login; if it stays \
                  so, ask whoever runs the server whether it demands what only its own clients can do."

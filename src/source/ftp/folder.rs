@@ -56,13 +56,12 @@ pub async fn find(client: &mut Client, place: &Place, path: &str) -> Result<Opti
     let entries = match below {
         None => entries(client, place).await?,
         Some(below) => {
-            let here = client.here().await?;
-            if !client.ask_about("CWD", below).await?.done() {
+            if !client.enter(below).await? {
                 return Ok(None);
             }
-            let entries = entries(client, place).await;
-            client.order("CWD", &here).await?;
-            entries?
+            let entries = entries(client, place).await?;
+            client.leave().await?;
+            entries
         }
     };
     let found = entries.into_iter().find(|entry| entry.listed.name == name && entry.listed.kind == ListedKind::File);

@@ -47,12 +47,11 @@ pub async fn exists(client: &mut Client, place: &Place, path: &str) -> Result<bo
 
 /// Whether there is such a folder, and it may be entered. Comes back to where it was.
 pub async fn is_folder(client: &mut Client, path: &str) -> Result<bool, Fault> {
-    let here = client.here().await?;
-    if !client.ask_about("CWD", path).await?.done() {
-        return Ok(false);
+    let entered = client.enter(path).await?;
+    if entered {
+        client.leave().await?;
     }
-    client.order("CWD", &here).await?;
-    Ok(true)
+    Ok(entered)
 }
 
 /// There is no such file.

@@ -69,15 +69,12 @@ async fn in_the_way(client: &mut Client, place: &Place, from: &str, to: &str) ->
 async fn make_folders(client: &mut Client, place: &Place, below: &str) -> Result<(), Fault> {
     let ends = below.match_indices('/').map(|(at, _)| at).chain([below.len()]);
     for folder in ends.map(|end| &below[..end]) {
-        if is_folder(client, folder).await? {
-            continue;
-        }
         let made = client.ask_about("MKD", folder).await?;
         if made.done() {
             rights::copy(client, place, folder).await?;
             continue;
         }
-        // Somebody else made it meanwhile.
+        // It was there, or somebody else made it meanwhile.
         if is_folder(client, folder).await? {
             continue;
         }

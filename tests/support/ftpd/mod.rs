@@ -164,6 +164,12 @@ impl Ftpd {
         self.folder.path().join("home/outbox")
     }
 
+    /// A folder of the account on a disk of its own (16 MiB), as a server without a chroot calls it. What is in it, the server
+    /// alone sees.
+    pub fn other_disk(&self) -> PathBuf {
+        self.folder.path().join("disk")
+    }
+
     /// The folder for anybody, on this machine.
     pub fn public(&self) -> PathBuf {
         self.folder.path().join("public")

@@ -68,7 +68,11 @@ impl Room {
         let mut command = Command::new("setpriv");
         // The first process of the room ends with `unshare`, and with it all others.
         command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-        command.args(["sh", "-c", FURNISH, "sh"]).arg(folder).arg(server.get_program()).args(server.get_args());
+        command
+            .args(["sh", "-c", FURNISH, &UID.to_string()])
+            .arg(folder)
+            .arg(server.get_program())
+            .args(server.get_args());
         for (name, value) in server.get_envs() {
             command.env(name, value.unwrap_or_default());
         }
@@ -97,7 +101,7 @@ impl Drop for Room {
     }
 }
 
-/// `sh -c … sh FOLDER PROGRAM ARGUMENT…`
+/// `sh -c … UID FOLDER PROGRAM ARGUMENT…`
 const FURNISH: &str = r#"
 set -e
 folder=$1; shift
@@ -114,6 +118,7 @@ mount --rbind "$folder/dev" /dev
 mount -t tmpfs -o mode=755,size=64k run /run
 mkdir /run/sshd /run/room
 mount --bind "$folder" /run/room
+mount -t tmpfs -o mode=755,size=16m,uid=$0,gid=$0 disk "$folder/disk"
 # Not as the first process, which inherits others' children: vsftpd ends when it is told of one that it does not know.
 "$@" &
 wait $!
@@ -131,7 +136,7 @@ pub fn needs() {
 /// Makes what a room has: accounts, folders, keys, and somebody who keeps what is said to the system's log.
 pub fn furnish(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
-    for path in ["etc/pam.d", "dev", "empty", "home/outbox", "public/outbox", "run"] {
+    for path in ["etc/pam.d", "dev", "empty", "home/outbox", "public/outbox", "run", "disk"] {
         fs::create_dir_all(folder.join(path)).unwrap();
     }
     chown(folder.join("home/outbox"), Some(UID), Some(UID)).unwrap();
