@@ -5,6 +5,7 @@ mod browse;
 mod directory;
 mod legacy;
 mod login;
+mod moving;
 mod odd;
 mod server;
 #[path = "../support/mod.rs"]

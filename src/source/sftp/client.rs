@@ -21,6 +21,9 @@ const SMALL_READ: u32 = 32 * 1024;
 const LARGE_READ: u64 = 128 * 1024;
 /// Answers to nothing that are dropped at most; a transfer that was given up leaves fewer behind.
 const MAX_STRAYS: usize = 1000;
+/// OpenSSH's extensions: an open file is on the disk once this is answered; how much room there is.
+pub const FSYNC: &[u8] = b"fsync@openssh.com";
+pub const STATVFS: &[u8] = b"statvfs@openssh.com";
 const LIMITS: &[u8] = b"limits@openssh.com";
 
 /// One login with SFTP on it.
@@ -166,6 +169,19 @@ impl Client {
             Reply::Attributes(attributes) => Ok(Some(attributes)),
             Reply::Status(status::NO_SUCH_FILE, _) => Ok(None),
             other => Err(refusal(other)),
+        }
+    }
+
+    /// Renames; the draft has it fail if the new name is taken.
+    pub async fn rename(&mut self, old: &str, new: &str) -> Result<(), Fault> {
+        self.order(Kind::Rename, |rename| rename.bytes(old.as_bytes()).bytes(new.as_bytes())).await
+    }
+
+    /// The folder in which the login starts, as the server names it.
+    pub async fn home(&mut self) -> Result<Option<String>, Fault> {
+        match self.ask(Kind::RealPath, |path| path.bytes(b".")).await? {
+            Reply::Names(names) => Ok(names.first().map(|name| String::from_utf8_lossy(&name.name).into_owned())),
+            _ => Ok(None),
         }
     }
 

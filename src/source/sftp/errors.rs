@@ -4,7 +4,10 @@ use std::{io, time::Duration};
 
 use jiff::Timestamp;
 
-use super::wire::{Attributes, Malformed, status};
+use super::{
+    moving::Refusal,
+    wire::{Attributes, Malformed, status},
+};
 use crate::{
     model::{file::Stamp, job::SftpJob},
     ports::SourceError,
@@ -132,7 +135,9 @@ impl Place {
             Fault::Refused { code: status::NO_SUCH_FILE, .. } if name.is_empty() => self.no_folder(),
             Fault::Refused { code: status::NO_SUCH_FILE, .. } => self.missing(name),
             Fault::Refused { code: status::FILE_ALREADY_EXISTS, .. } => self.exists(name),
-            Fault::Refused { code: status::PERMISSION_DENIED, .. } => {
+            Fault::Refused { code: status::NO_SPACE | status::QUOTA_EXCEEDED, .. } => self.full(name),
+            Fault::Refused { code: status::FAILURE, message } if speaks_of_room(&message) => self.full(name),
+            Fault::Refused { code: status::PERMISSION_DENIED | status::WRITE_PROTECT, .. } => {
                 let right = match tried {
                     Tried::List => "read the folder (permissions r and x)",
                     Tried::Read => "read the file (permission r, and x on the folder)",
@@ -149,11 +154,81 @@ impl Place {
         }
     }
 
+    /// A fault as the end of a move: the end of the connection stays what it is.
+    pub fn refusal(&self, name: &str, tried: Tried, fault: Fault) -> Refusal {
+        match fault {
+            Fault::Broken(why) => Fault::Broken(why).into(),
+            refused => self.error(name, tried, refused).into(),
+        }
+    }
+
     /// There is no such folder.
     pub fn no_folder(&self) -> SourceError {
+        self.no_folder_from(None)
+    }
+
+    /// There is no such folder; said with the folder in which the login starts, because paths may count from there.
+    pub fn no_folder_from(&self, home: Option<&str>) -> SourceError {
+        let home = home.map(harmless).filter(|home| !home.is_empty());
+        let home = home.map(|home| format!(" The server shows this login its own view, which starts in \"{home}\"."));
         SourceError::FolderMissing(format!(
-            "{}: there is no such folder on the server. Make it there, or correct source.path.",
-            self.location
+            "{}: there is no such folder on the server. Make it there, or correct source.path.{}",
+            self.location,
+            home.unwrap_or_default()
+        ))
+    }
+
+    /// The folder for a file that is to be moved vanished, or is none.
+    pub fn no_folder_for(&self, name: &str) -> SourceError {
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        SourceError::Unreachable(format!(
+            "{}: the file can't be moved into this folder: the server says that it is not there, or no folder. Make it on the \
+             server, or name another one in moveTo.",
+            self.shown(folder)
+        ))
+    }
+
+    /// There is a file where a folder is to be.
+    pub fn file_in_the_way(&self, folder: &str) -> SourceError {
+        SourceError::Denied(format!(
+            "{}: there is a file, or a link that leads nowhere, where the folder for moved files is to be. Rename it on the \
+             server, or name another folder in moveTo.",
+            self.shown(folder)
+        ))
+    }
+
+    /// No room at the server.
+    pub fn full(&self, name: &str) -> SourceError {
+        SourceError::Unreachable(format!(
+            "{}: the server's disk or quota is full. Make room there; it is tried again.",
+            self.shown(name)
+        ))
+    }
+
+    /// A link or the like that the server can't rename.
+    pub fn cannot_copy(&self, name: &str) -> SourceError {
+        SourceError::Denied(format!(
+            "{}: the server can't rename it to that folder, and it is no regular file that could be copied. Name a folder on the \
+             same file system in moveTo.",
+            self.shown(name)
+        ))
+    }
+
+    /// The copy for another file system is not the file.
+    pub fn bad_copy(&self, name: &str, why: &str) -> SourceError {
+        SourceError::Unreachable(format!(
+            "{}: the server can't rename the file to that folder, and a copy is not good: {why}. The file stays where it is. Name \
+             a folder on the same file system in moveTo, or ask whoever runs the server.",
+            self.shown(name)
+        ))
+    }
+
+    /// Neither deleted nor back.
+    pub fn left_aside(&self, name: &str, aside: &str) -> SourceError {
+        SourceError::Unreachable(format!(
+            "{}: another file took the name while this one was moved; the one before it is {} now. Look which of them is wanted.",
+            self.shown(name),
+            self.shown(aside)
         ))
     }
 
@@ -205,6 +280,12 @@ pub fn time(attributes: &Attributes) -> Timestamp {
     Timestamp::from_second(attributes.mtime.unwrap_or_default().into()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// Whether a server's own words are those of a full disk or quota.
+fn speaks_of_room(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["no space", "quota", "disk full", "not enough space"].iter().any(|words| message.contains(words))
+}
+
 /// `15 s`
 pub fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f64())
@@ -212,6 +293,13 @@ pub fn seconds(duration: Duration) -> String {
 
 /// A server's own words in quotes, made harmless and short; nothing if it said nothing.
 pub fn said(text: &str) -> String {
-    let plain: String = text.trim().chars().filter(|letter| !letter.is_control()).take(200).collect();
-    if plain.is_empty() { plain } else { format!(" (\"{plain}\")") }
+    match harmless(text) {
+        nothing if nothing.is_empty() => nothing,
+        words => format!(" (\"{words}\")"),
+    }
+}
+
+/// What a server says, short and without anything that does something to a terminal.
+fn harmless(text: &str) -> String {
+    text.trim().chars().filter(|letter| !letter.is_control()).take(200).collect()
 }

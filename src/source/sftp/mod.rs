@@ -3,6 +3,7 @@
 mod auth;
 mod client;
 mod connect;
+mod copying;
 mod errors;
 mod heard;
 mod host_key;
@@ -13,6 +14,7 @@ mod patience;
 mod pem;
 mod preamble;
 mod transfer;
+mod window;
 mod wire;
 
 use std::time::Duration;
@@ -27,8 +29,9 @@ use tokio::{
 use self::{
     client::Client,
     errors::{Fault, Place, Tried, time},
+    moving::Refusal,
     transfer::{Failed, Transfer},
-    wire::{Attributes, Kind},
+    wire::{Attributes, Kind, status},
 };
 use super::{
     name,
@@ -131,8 +134,18 @@ impl Source for Sftp {
         loop {
             let mut lease = self.lease(IDLE).await?;
             let kept = lease.kept;
-            let listed = listing::list(&mut lease.client, &self.place).await;
+            let mut listed = listing::list(&mut lease.client, &self.place).await;
+            let mut home = None;
+            if let Err(Fault::Refused { code: status::NO_SUCH_FILE, .. }) = &listed {
+                match lease.client.home().await {
+                    Ok(folder) => home = folder,
+                    Err(fault) => listed = Err(fault),
+                }
+            }
             return match lease.settle(listed) {
+                Err(Fault::Refused { code: status::NO_SUCH_FILE, .. }) => {
+                    Err(self.place.no_folder_from(home.as_deref()))
+                }
                 Err(fault) if kept && fault.is_end() => continue,
                 Err(fault) => Err(self.place.error("", Tried::List, fault)),
                 Ok(listed) => listed.ok_or_else(|| super::too_many_names(self.place.location())),
@@ -184,7 +197,11 @@ impl Source for Sftp {
         name::split(self.place.location(), from)?;
         name::split(self.place.location(), to)?;
         let mut lease = self.lease(Duration::ZERO).await?;
-        let moved = moving::rename(&mut lease.client, &self.place, from, to).await;
+        let moved = match moving::rename(&mut lease.client, &self.place, from, to).await {
+            Ok(()) => Ok(Ok(())),
+            Err(Refusal::Source(error)) => Ok(Err(error)),
+            Err(Refusal::Fault(fault)) => Err(fault),
+        };
         lease.settle(moved).map_err(|fault| self.place.error(from, Tried::Change, fault))?
     }
 

@@ -4,63 +4,157 @@
 //! OpenSSH's `posix-rename` overwrites and is not used.
 
 use super::{
-    client::Client,
+    client::{Client, STATVFS},
+    copying,
     errors::{Fault, Place, Tried},
-    wire::{Kind, status},
+    listing,
+    wire::{self, Attributes, Kind, Reply, status},
 };
-use crate::{ports::SourceError, source::name};
+use crate::{model::file::ListedKind, ports::SourceError, source::name};
 
-/// Moves `from` to `to`; the folder of `to` is made when it is missing. The outer error is about `from`.
-pub async fn rename(
-    client: &mut Client,
-    place: &Place,
-    from: &str,
-    to: &str,
-) -> Result<Result<(), SourceError>, Fault> {
-    let (old, new) = (place.path(from), place.path(to));
-    if client.look(Kind::Lstat, &old).await?.is_none() {
-        return Ok(Err(place.missing(from)));
-    }
-    if let Some(below) = name::split(place.location(), to).ok().and_then(|(below, _)| below)
-        && let Err(error) = make_folders(client, place, below).await?
-    {
-        return Ok(Err(error));
-    }
-    if client.look(Kind::Lstat, &new).await?.is_some() {
-        return Ok(Err(place.exists(to)));
-    }
-    let moved = client.order(Kind::Rename, |rename| rename.bytes(old.as_bytes()).bytes(new.as_bytes())).await;
-    match moved {
-        Ok(()) => Ok(Ok(())),
-        Err(Fault::Broken(why)) => Err(Fault::Broken(why)),
-        // Somebody took the name, or the file, since it was looked at.
-        Err(_) if client.look(Kind::Lstat, &new).await?.is_some() => Ok(Err(place.exists(to))),
-        Err(_) if client.look(Kind::Lstat, &old).await?.is_none() => Ok(Err(place.missing(from))),
-        Err(refused) => Ok(Err(place.error(to, Tried::Change, refused))),
+/// Why a file was not moved.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The server or the connection.
+    Fault(Fault),
+    /// Said already, of the right file.
+    Source(SourceError),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
     }
 }
 
-/// Makes those folders of the path that are missing, with the permissions of the source's folder.
-async fn make_folders(client: &mut Client, place: &Place, below: &str) -> Result<Result<(), SourceError>, Fault> {
+impl From<SourceError> for Refusal {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error)
+    }
+}
+
+/// Moves `from` to `to`; the folder of `to` is made when it is missing. A fault is about `from`.
+pub async fn rename(client: &mut Client, place: &Place, from: &str, to: &str) -> Result<(), Refusal> {
+    let (old, new) = (place.path(from), place.path(to));
+    if client.look(Kind::Lstat, &old).await?.is_none() {
+        return Err(place.missing(from).into());
+    }
+    if let Some(below) = name::split(place.location(), to)?.0 {
+        make_folders(client, place, below).await?;
+    }
+    free(client, place, to).await?;
+    let refused = match client.rename(&old, &new).await {
+        Ok(()) => return Ok(()),
+        Err(Fault::Broken(why)) => return Err(Fault::Broken(why).into()),
+        Err(refused) => refused,
+    };
+    // Somebody took the name, or the file, since it was looked at.
+    free(client, place, to).await?;
+    if client.look(Kind::Lstat, &old).await?.is_none() {
+        return Err(place.missing(from).into());
+    }
+    match refused {
+        // All that a server says of a rename to another file system.
+        Fault::Refused { code: status::FAILURE | status::NOT_SUPPORTED, .. } => {
+            copying::move_over(client, place, from, to).await
+        }
+        // The file is there, so it is the folder that is not.
+        Fault::Refused { code: status::NO_SUCH_FILE, .. } => Err(place.no_folder_for(to).into()),
+        refused => Err(place.error(to, Tried::Change, refused).into()),
+    }
+}
+
+/// Sees that no file has this name.
+pub async fn free(client: &mut Client, place: &Place, name: &str) -> Result<(), Refusal> {
+    match client.look(Kind::Lstat, &place.path(name)).await {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(place.exists(name).into()),
+        Err(fault) => Err(place.refusal(name, Tried::Change, fault)),
+    }
+}
+
+/// Makes those folders of the path that are missing, each with the permissions of the one it is made in.
+async fn make_folders(client: &mut Client, place: &Place, below: &str) -> Result<(), Refusal> {
+    let Some(mut parent) = client.look(Kind::Stat, place.folder()).await? else { return Err(place.no_folder().into()) };
     let ends = below.match_indices('/').map(|(at, _)| at).chain([below.len()]);
     for folder in ends.map(|end| &below[..end]) {
-        let path = place.path(folder);
-        if client.look(Kind::Stat, &path).await?.is_some() {
-            continue;
-        }
-        let Some(parent) = client.look(Kind::Stat, place.folder()).await? else { return Ok(Err(place.no_folder())) };
-        let mode = parent.mode.map(|mode| mode & 0o7777);
-        match client.order(Kind::MkDir, |make| make.bytes(path.as_bytes()).attributes(mode)).await {
-            Ok(()) => {}
-            Err(Fault::Broken(why)) => return Err(Fault::Broken(why)),
-            Err(Fault::Refused { code: status::PERMISSION_DENIED, message }) => {
-                let refused = Fault::Refused { code: status::PERMISSION_DENIED, message };
-                return Ok(Err(place.error(folder, Tried::Change, refused)));
-            }
-            // Somebody else made it meanwhile.
-            Err(_) if client.look(Kind::Stat, &path).await?.is_some() => {}
-            Err(refused) => return Ok(Err(place.error(folder, Tried::Change, refused))),
+        parent = match client.look(Kind::Stat, &place.path(folder)).await? {
+            Some(there) => there,
+            None => make_folder(client, place, folder, &parent).await?,
+        };
+        if listing::kind(&parent, b"") == ListedKind::File {
+            return Err(place.file_in_the_way(folder).into());
         }
     }
-    Ok(Ok(()))
+    Ok(())
+}
+
+async fn make_folder(
+    client: &mut Client,
+    place: &Place,
+    folder: &str,
+    parent: &Attributes,
+) -> Result<Attributes, Refusal> {
+    let path = place.path(folder);
+    let rights = |attributes: &Attributes| attributes.mode.map(|mode| mode & 0o7777);
+    let wanted = rights(parent);
+    let refused = match client.order(Kind::MkDir, |make| make.bytes(path.as_bytes()).attributes(wanted)).await {
+        Ok(()) => None,
+        Err(Fault::Broken(why)) => return Err(Fault::Broken(why).into()),
+        Err(refused) => Some(refused),
+    };
+    match (client.look(Kind::Stat, &path).await?, refused) {
+        (Some(made), None) => {
+            // The server's mask took away what the parent allows. Where the server doesn't let it be set, it stays so.
+            if wanted.is_some() && rights(&made) != wanted {
+                let set = client.order(Kind::SetStat, |set| set.bytes(path.as_bytes()).attributes(wanted)).await;
+                if let Err(Fault::Broken(why)) = set {
+                    return Err(Fault::Broken(why).into());
+                }
+            }
+            Ok(made)
+        }
+        // Somebody else made it meanwhile, or a link that leads nowhere has the name.
+        (Some(there), Some(_)) => Ok(there),
+        (None, None) => Err(place.no_folder_for(&format!("{folder}/")).into()),
+        (None, Some(refused)) => match client.look(Kind::Lstat, &path).await? {
+            Some(_) => Err(place.file_in_the_way(folder).into()),
+            None => Err(room(client, place, folder, 1, refused).await?.into()),
+        },
+    }
+}
+
+/// Why something could not be written. The protocol has no code for a full disk; some servers say how much room there is.
+pub async fn room(
+    client: &mut Client,
+    place: &Place,
+    name: &str,
+    size: u64,
+    fault: Fault,
+) -> Result<SourceError, Fault> {
+    let Fault::Refused { code: status::FAILURE, .. } = &fault else {
+        return match fault {
+            Fault::Broken(why) => Err(Fault::Broken(why)),
+            refused => Ok(place.error(name, Tried::Change, refused)),
+        };
+    };
+    let folder = match name.rsplit_once('/') {
+        Some((folder, _)) => place.path(folder),
+        None => place.folder().to_owned(),
+    };
+    if client.can(STATVFS)
+        && let Reply::Extended(mut said) =
+            client.ask(Kind::Extended, |ask| ask.bytes(STATVFS).bytes(folder.as_bytes())).await?
+    {
+        let mut numbers = [0; 5];
+        for number in &mut numbers {
+            *number = wire::number64(&mut said)?;
+        }
+        // Block size, fragment size, all, free, free for this account.
+        let [_, fragment, _, _, available] = numbers;
+        if available.saturating_mul(fragment) <= size {
+            return Ok(place.full(name));
+        }
+    }
+    Ok(place.error(name, Tried::Change, fault))
 }

@@ -16,12 +16,15 @@ pub enum Kind {
     Open = 3,
     Close = 4,
     Read = 5,
+    Write = 6,
     Lstat = 7,
     Fstat = 8,
+    SetStat = 9,
     OpenDir = 11,
     ReadDir = 12,
     Remove = 13,
     MkDir = 14,
+    RealPath = 16,
     Stat = 17,
     Rename = 18,
     Extended = 200,
@@ -29,6 +32,12 @@ pub enum Kind {
 
 /// Flag of [`Kind::Open`]: for reading.
 pub const OPEN_READ: u32 = 1;
+/// For writing.
+pub const OPEN_WRITE: u32 = 2;
+/// A file that is missing is made.
+pub const OPEN_CREATE: u32 = 8;
+/// It must be missing.
+pub const OPEN_NEW: u32 = 0x20;
 
 /// Codes of [`Reply::Status`].
 pub mod status {
@@ -36,8 +45,14 @@ pub mod status {
     pub const EOF: u32 = 1;
     pub const NO_SUCH_FILE: u32 = 2;
     pub const PERMISSION_DENIED: u32 = 3;
+    /// Anything: most servers know no better for a full disk or another file system.
+    pub const FAILURE: u32 = 4;
+    pub const NOT_SUPPORTED: u32 = 8;
     /// Later versions of the protocol have it; some servers send it in this one.
     pub const FILE_ALREADY_EXISTS: u32 = 11;
+    pub const WRITE_PROTECT: u32 = 12;
+    pub const NO_SPACE: u32 = 14;
+    pub const QUOTA_EXCEEDED: u32 = 15;
 }
 
 /// A request under construction.
@@ -80,12 +95,26 @@ impl Request {
         }
     }
 
+    /// Adds attributes: the times alone.
+    pub fn times(self, times: Times) -> Self {
+        self.u32(8).u32(times.accessed).u32(times.modified)
+    }
+
     /// The packet with its length before it.
     pub fn packet(mut self) -> Bytes {
         let length = self.0.len() as u32 - 4;
         self.0[..4].copy_from_slice(&length.to_be_bytes());
         self.0.freeze()
     }
+}
+
+/// When a file was read and written last, in whole seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// Read.
+    pub accessed: u32,
+    /// Written.
+    pub modified: u32,
 }
 
 /// What the server answers.
