@@ -3,8 +3,10 @@
 
 mod browse;
 mod directory;
+mod hostile;
 mod legacy;
 mod login;
+mod mod_sftp;
 mod moving;
 mod odd;
 mod server;
@@ -12,6 +14,7 @@ mod server;
 mod support;
 mod transfer;
 mod tries;
+mod views;
 
 use usersync::{
     model::file::Stamp,

@@ -1,7 +1,14 @@
 //! A server that keeps to the protocol and does none of it as OpenSSH does: handles that are no text, answers in another
 //! order and shorter than asked for, no kinds of files in the mode, codes of later versions, a folder without an end.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use russh::{
     ChannelId,
@@ -20,25 +27,70 @@ use usersync::{
 
 use crate::{fetch, listed, noise, says};
 
+/// Two of them are names.
+const NAMES: &[&[u8]] = &[
+    b"users.csv",
+    b"",
+    b".",
+    b"..",
+    b"../users.csv",
+    b"/etc/passwd",
+    b"bak/users.csv",
+    b"two\nlines.csv",
+    b"carriage\r.csv",
+    b"\x1b[2Jusers.csv",
+    b"nul\0.csv",
+    b"latin1_\xfc.csv",
+    "Größe.csv".as_bytes(),
+];
 const HANDLE: &[u8] = &[0xff, 0x00, 0xfe];
 /// What is asked for at once of a server that says nothing of its limits.
 const PART: usize = 32 * 1024;
 
+/// What it does besides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trick {
+    #[default]
+    None,
+    /// Lists names that are none.
+    Names,
+    /// Has always more of the file.
+    EndlessFile,
+    /// Answers a listing a byte at a time.
+    Drips,
+    /// Sends answers to nothing, without an end.
+    Strays,
+    /// Never gives the first byte of a file.
+    NoFirstByte,
+    /// Takes a second for it.
+    LateFirstByte,
+    /// Has a banner of 10 MB.
+    Banner,
+}
+
 #[derive(Clone, Default)]
-struct Odd {
-    content: Arc<Vec<u8>>,
-    endless: bool,
+pub struct Odd {
+    pub content: Arc<Vec<u8>>,
+    pub trick: Trick,
+    /// How often somebody tried to log in.
+    pub logins: Arc<AtomicUsize>,
+    pub endless: bool,
     /// Bytes given at most at once.
-    most: usize,
-    received: Vec<u8>,
+    pub most: usize,
+    pub received: Vec<u8>,
     /// An answer that waits until the next part is asked for.
-    held: Option<Vec<u8>>,
-    listed: bool,
+    pub held: Option<Vec<u8>>,
+    pub listed: bool,
 }
 
 impl Odd {
-    /// Serves on loopback until the test ends, and gives the job to get there.
+    /// Serves on loopback until the test ends.
     async fn serve(self) -> Sftp {
+        Sftp::new(self.job().await, &Servers::default())
+    }
+
+    /// Serves on loopback until the test ends, and gives the job to get there.
+    pub async fn job(self) -> SftpJob {
         let key = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap();
         let host_keys = vec![key.public_key().to_openssh().unwrap()];
         let config = Arc::new(Config { keys: vec![key], ..Config::default() });
@@ -46,26 +98,25 @@ impl Odd {
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let running = run_stream(config.clone(), stream, self.clone()).await.unwrap();
-                tokio::spawn(running);
+                // Who leaves in the middle is no reason to end.
+                if let Ok(running) = run_stream(config.clone(), stream, self.clone()).await {
+                    tokio::spawn(running);
+                }
             }
         });
         let limit = Duration::from_secs(30);
-        Sftp::new(
-            SftpJob {
-                host: "localhost".to_owned(),
-                port,
-                path: "/".to_owned(),
-                username: "anybody".to_owned(),
-                password: None,
-                private_key: None,
-                passphrase: None,
-                host_keys,
-                algorithms: usersync::api::Algorithms::Modern,
-                timeouts: SourceTimeouts { connect: limit, login: limit, first_byte: limit, stall: limit },
-            },
-            &Servers::default(),
-        )
+        SftpJob {
+            host: "localhost".to_owned(),
+            port,
+            path: "/".to_owned(),
+            username: "anybody".to_owned(),
+            password: None,
+            private_key: None,
+            passphrase: None,
+            host_keys,
+            algorithms: usersync::api::Algorithms::Modern,
+            timeouts: SourceTimeouts { connect: limit, login: limit, first_byte: limit, stall: limit },
+        }
     }
 
     /// The answers to one request.
@@ -74,6 +125,18 @@ impl Odd {
         let rest = &request[5..];
         let status = |code: u32| [&[101][..], id, &code.to_be_bytes(), &string(b"so it is"), &string(b"en")].concat();
         let answer = match kind {
+            5 if self.trick == Trick::EndlessFile => {
+                let length = u32::from_be_bytes(rest[rest.len() - 4..].try_into().unwrap());
+                [&[103][..], id, &string(&vec![b'x'; length as usize])].concat()
+            }
+            12 if self.trick == Trick::Names && !self.listed => {
+                self.listed = true;
+                let mut names = [&[104][..], id, &(NAMES.len() as u32).to_be_bytes()].concat();
+                for name in NAMES {
+                    names.extend([string(name), string(b"-rw-r--r--"), self.attributes()].concat());
+                }
+                names
+            }
             1 => [&[2][..], &3_u32.to_be_bytes()].concat(),
             3 | 11 => [&[102][..], id, &string(HANDLE)].concat(),
             4 => status(0),
@@ -96,6 +159,37 @@ impl Odd {
             _ => status(8),
         };
         vec![answer]
+    }
+
+    /// Does something else than answer a request of this kind. False: it is answered.
+    fn play(&mut self, request: &[u8], channel: ChannelId, session: &mut Session) -> bool {
+        let handle = session.handle();
+        match (self.trick, request[0]) {
+            (Trick::NoFirstByte, 5) => {}
+            (Trick::LateFirstByte, 5) => {
+                self.trick = Trick::None;
+                let (mut this, request) = (self.clone(), request.to_vec());
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    for answer in this.answer(&request) {
+                        let _ = handle.data(channel, string(&answer)).await;
+                    }
+                });
+            }
+            (Trick::Drips, 12) => drop(tokio::spawn(async move {
+                let mut drip = 100_000_u32.to_be_bytes().to_vec();
+                while handle.data(channel, drip).await.is_ok() {
+                    drip = vec![104];
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            })),
+            (Trick::Strays, 12) => drop(tokio::spawn(async move {
+                let stray = string(&[&[101][..], &[0xff; 4], &[0; 4], &string(b""), &string(b"")].concat());
+                while handle.data(channel, stray.clone()).await.is_ok() {}
+            })),
+            _ => return false,
+        }
+        true
     }
 
     fn read(&mut self, id: &[u8], rest: &[u8], end: Vec<u8>) -> Vec<Vec<u8>> {
@@ -131,7 +225,12 @@ fn string(bytes: &[u8]) -> Vec<u8> {
 impl Handler for Odd {
     type Error = russh::Error;
 
+    async fn authentication_banner(&mut self) -> Result<Option<String>, russh::Error> {
+        Ok((self.trick == Trick::Banner).then(|| "Welcome! ".repeat(1 << 20)))
+    }
+
     async fn auth_none(&mut self, _: &str) -> Result<Auth, russh::Error> {
+        self.logins.fetch_add(1, Ordering::Relaxed);
         Ok(Auth::Accept)
     }
 
@@ -162,6 +261,9 @@ impl Handler for Odd {
                 break;
             }
             let request: Vec<u8> = self.received.drain(..4 + length).skip(4).collect();
+            if self.play(&request, channel, session) {
+                continue;
+            }
             for answer in self.answer(&request) {
                 session.data(channel, string(&answer))?;
             }

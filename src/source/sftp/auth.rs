@@ -66,11 +66,12 @@ enum Step {
     Left(MethodSet),
 }
 
-impl From<AuthResult> for Step {
-    fn from(result: AuthResult) -> Self {
+impl From<Result<AuthResult, russh::Error>> for Step {
+    fn from(result: Result<AuthResult, russh::Error>) -> Self {
         match result {
-            AuthResult::Success => Self::Done,
-            AuthResult::Failure { remaining_methods, .. } => Self::Left(remaining_methods),
+            Ok(AuthResult::Success) => Self::Done,
+            Ok(AuthResult::Failure { remaining_methods, .. }) => Self::Left(remaining_methods),
+            Err(_) => Self::Left(MethodSet::empty()),
         }
     }
 }
@@ -107,6 +108,12 @@ impl Tries {
             let offered = self.offered.get_or_insert_with(MethodSet::empty);
             // A set: what is in it already stays once.
             left.iter().for_each(|&kind| offered.push(kind));
+        }
+    }
+
+    fn name(&mut self, tried: &str) {
+        if !self.tried.iter().any(|known| known == tried) {
+            self.tried.push(tried.to_owned());
         }
     }
 
@@ -152,7 +159,7 @@ impl Attempt<'_> {
     async fn run(mut self) -> Result<Login, SourceError> {
         let mut left = self.tries.left();
         if !std::mem::replace(&mut self.tries.asked, true) {
-            match self.ask().await? {
+            match self.ask().await {
                 Step::Done => return Ok(Login::Done),
                 // The question alone was one try too many.
                 Step::Left(none) if none.is_empty() && self.heard.is_too_many() => return Ok(Login::Elsewhere),
@@ -161,8 +168,10 @@ impl Attempt<'_> {
             }
             self.tries.offer(&left);
         }
+        let mut first = true;
         while let Some(kind) = self.tries.next(&left, self.credentials) {
             self.tries.gone.push(kind);
+            let is_first = std::mem::replace(&mut first, false);
             let step = match kind {
                 MethodKind::PublicKey => self.with_key().await?,
                 MethodKind::Password => self.with_password().await?,
@@ -171,6 +180,11 @@ impl Attempt<'_> {
             match step {
                 Some(Step::Done) => return Ok(Login::Done),
                 Some(Step::Left(none)) if none.is_empty() => {
+                    if !is_first && !self.heard.is_too_many() {
+                        // Closed after the try before, by some servers: this one may never have been looked at.
+                        self.tries.gone.pop();
+                        return Ok(Login::Elsewhere);
+                    }
                     if let Some(why) = self.heard.why() {
                         self.tries.note(why);
                     }
@@ -188,21 +202,20 @@ impl Attempt<'_> {
     }
 
     /// Asks what the server accepts; some let anybody in.
-    async fn ask(&mut self) -> Result<Step, SourceError> {
-        let result = self.ssh.authenticate_none(&self.credentials.username).await;
-        Ok(result.map_err(|_| self.broke_off())?.into())
+    async fn ask(&mut self) -> Step {
+        self.ssh.authenticate_none(&self.credentials.username).await.into()
     }
 
     async fn with_key(&mut self) -> Result<Option<Step>, SourceError> {
         let Some(key) = self.credentials.key.clone() else { return Ok(None) };
         if !key.algorithm().is_rsa() {
-            return self.sign(&key, None).await.map(Some);
+            return Ok(Some(self.sign(&key, None).await));
         }
         let hashes = self.rsa_hashes().await?;
         let modern = !self.credentials.sha1_signatures;
         let mut last = None;
         for hash in hashes.into_iter().filter(|hash| hash.is_some() || !modern) {
-            match self.sign(&key, hash).await? {
+            match self.sign(&key, hash).await {
                 Step::Left(left) if left.contains(&MethodKind::PublicKey) => last = Some(Step::Left(left)),
                 ended => return Ok(Some(ended)),
             }
@@ -217,18 +230,15 @@ impl Attempt<'_> {
         Ok(last)
     }
 
-    async fn sign(&mut self, key: &Arc<PrivateKey>, hash: Option<HashAlg>) -> Result<Step, SourceError> {
+    async fn sign(&mut self, key: &Arc<PrivateKey>, hash: Option<HashAlg>) -> Step {
         let tried = format!(
             "private key ({}, public part {})",
             key.algorithm().as_str(),
             key.public_key().fingerprint(HashAlg::Sha256)
         );
-        if !self.tries.tried.contains(&tried) {
-            self.tries.tried.push(tried);
-        }
+        self.tries.name(&tried);
         let key = PrivateKeyWithHashAlg::new(key.clone(), hash);
-        let result = self.ssh.authenticate_publickey(&self.credentials.username, key).await;
-        Ok(result.map_err(|_| self.broke_off())?.into())
+        self.ssh.authenticate_publickey(&self.credentials.username, key).await.into()
     }
 
     /// The hashes to try with an rsa key; None is SHA-1. A server that doesn't say what it takes (RFC 8308) is an old one as
@@ -245,28 +255,27 @@ impl Attempt<'_> {
 
     async fn with_password(&mut self) -> Result<Option<Step>, SourceError> {
         let Some(password) = &self.credentials.password else { return Ok(None) };
-        self.tries.tried.push("password".to_owned());
-        let result = self.ssh.authenticate_password(&self.credentials.username, password).await;
-        Ok(Some(result.map_err(|_| self.broke_off())?.into()))
+        self.tries.name("password");
+        Ok(Some(self.ssh.authenticate_password(&self.credentials.username, password).await.into()))
     }
 
     async fn with_answers(&mut self) -> Result<Option<Step>, SourceError> {
         let Some(password) = self.credentials.password.clone() else { return Ok(None) };
-        self.tries.tried.push("keyboard-interactive".to_owned());
+        self.tries.name("keyboard-interactive");
         let user = &self.credentials.username;
         let started = self.ssh.authenticate_keyboard_interactive_start(user, None).await;
-        let mut response = started.map_err(|_| self.broke_off())?;
+        let mut response = started;
         for _ in 0..MAX_QUESTIONS {
             match response {
-                KeyboardInteractiveAuthResponse::Success => return Ok(Some(Step::Done)),
-                KeyboardInteractiveAuthResponse::Failure { remaining_methods, .. } => {
+                Ok(KeyboardInteractiveAuthResponse::Success) => return Ok(Some(Step::Done)),
+                Ok(KeyboardInteractiveAuthResponse::Failure { remaining_methods, .. }) => {
                     return Ok(Some(Step::Left(remaining_methods)));
                 }
-                KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => {
+                Ok(KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. }) => {
                     let answers = self.answers(&prompts, &password)?;
-                    let answered = self.ssh.authenticate_keyboard_interactive_respond(answers).await;
-                    response = answered.map_err(|_| self.broke_off())?;
+                    response = self.ssh.authenticate_keyboard_interactive_respond(answers).await;
                 }
+                Err(_) => return Ok(Some(Step::Left(MethodSet::empty()))),
             }
         }
         self.tries.note("The server asked again and again.".to_owned());

@@ -108,8 +108,10 @@ async fn make_folder(
             // The server's mask took away what the parent allows. Where the server doesn't let it be set, it stays so.
             if wanted.is_some() && rights(&made) != wanted {
                 let set = client.order(Kind::SetStat, |set| set.bytes(path.as_bytes()).attributes(wanted)).await;
-                if let Err(Fault::Broken(why)) = set {
-                    return Err(Fault::Broken(why).into());
+                match set {
+                    Ok(()) => return Ok(Attributes { mode: parent.mode, ..made }),
+                    Err(Fault::Broken(why)) => return Err(Fault::Broken(why).into()),
+                    Err(_) => {}
                 }
             }
             Ok(made)
