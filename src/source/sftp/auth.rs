@@ -10,53 +10,15 @@ use russh::{
 };
 
 use super::{
+    credentials::Credentials,
     errors::{Place, said},
     heard::Heard,
     host_key::Verifier,
-    key,
 };
-use crate::{api::Algorithms, model::job::SftpJob, ports::SourceError};
+use crate::ports::SourceError;
 
 /// A server that asks more often than this is not answered any more.
 const MAX_QUESTIONS: usize = 10;
-
-/// What the Secret has to log in with.
-pub struct Credentials {
-    username: String,
-    password: Option<String>,
-    key: Option<Arc<PrivateKey>>,
-    sha1_signatures: bool,
-}
-
-impl Credentials {
-    /// Reads the private key, if there is one.
-    pub async fn read(place: &Place, job: &SftpJob) -> Result<Self, SourceError> {
-        let key = match job.private_key.clone() {
-            Some(text) => {
-                let passphrase = job.passphrase.clone();
-                let read = move || key::read(text.expose(), passphrase.as_ref().map(|passphrase| passphrase.expose()));
-                let read = tokio::task::spawn_blocking(read).await.unwrap_or(Err(key::KeyError::Unreadable));
-                Some(Arc::new(read.map_err(|error| SourceError::Denied(format!("{}: {error}.", place.location())))?))
-            }
-            None => None,
-        };
-        Ok(Self {
-            username: job.username.clone(),
-            password: job.password.as_ref().map(|password| password.expose().to_owned()),
-            key,
-            sha1_signatures: job.algorithms == Algorithms::Legacy,
-        })
-    }
-
-    /// Whether there is something for this way in.
-    fn fit(&self, kind: MethodKind) -> bool {
-        match kind {
-            MethodKind::PublicKey => self.key.is_some(),
-            MethodKind::Password | MethodKind::KeyboardInteractive => self.password.is_some(),
-            _ => false,
-        }
-    }
-}
 
 /// How a try ended.
 enum Step {

@@ -8,7 +8,7 @@ use russh::{
 use tokio::sync::mpsc;
 
 use super::{
-    errors::Fault,
+    fault::Fault,
     host_key::Verifier,
     patience::Patience,
     wire::{self, Attributes, Kind, Reply, Request, status},

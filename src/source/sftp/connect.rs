@@ -1,58 +1,26 @@
 //! From nothing to SFTP: connect, verify the host key, log in, start SFTP.
 
-use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
+use std::net::SocketAddr;
 
 use russh::{
-    AlgorithmKind, ChannelMsg, Preferred, cipher,
-    client::{Config, GexParams, Handle, connect_stream},
-    compression, kex,
+    AlgorithmKind, ChannelMsg,
+    client::{Handle, connect_stream},
     keys::PublicKey,
-    mac,
 };
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
-    auth::{Credentials, Login, Tries, login},
+    auth::{Login, Tries, login},
     client::Client,
-    errors::{Fault, Place, Tried, seconds},
+    credentials::Credentials,
+    errors::{Place, Tried, seconds},
+    fault::Fault,
     heard::Heard,
     host_key::{self, Refusal, Verifier},
+    offers::{config, no_common},
     preamble::{self, Preamble},
 };
-use crate::{api::Algorithms, model::job::SftpJob, ports::SourceError};
-
-/// What a channel takes before the server must wait: a line with a long way is kept full.
-const WINDOW: u32 = 16 << 20;
-/// The silence after which the server is asked whether it is still there; three times, then it is not.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-
-const KEX: &[kex::Name] = &[
-    kex::MLKEM768X25519_SHA256,
-    kex::CURVE25519,
-    kex::CURVE25519_PRE_RFC_8731,
-    kex::ECDH_SHA2_NISTP256,
-    kex::ECDH_SHA2_NISTP384,
-    kex::ECDH_SHA2_NISTP521,
-    kex::DH_G16_SHA512,
-    kex::DH_G18_SHA512,
-    kex::DH_GEX_SHA256,
-    kex::DH_G14_SHA256,
-];
-const LEGACY_KEX: &[kex::Name] = &[kex::DH_GEX_SHA1, kex::DH_G14_SHA1, kex::DH_G1_SHA1];
-const KEX_EXTENSIONS: &[kex::Name] = &[kex::EXTENSION_SUPPORT_AS_CLIENT, kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT];
-
-const CIPHERS: &[cipher::Name] = &[
-    cipher::AES_256_GCM,
-    cipher::AES_128_GCM,
-    cipher::CHACHA20_POLY1305,
-    cipher::AES_256_CTR,
-    cipher::AES_192_CTR,
-    cipher::AES_128_CTR,
-];
-const LEGACY_CIPHERS: &[cipher::Name] = &[cipher::AES_256_CBC, cipher::AES_192_CBC, cipher::AES_128_CBC];
-
-const MACS: &[mac::Name] = &[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM, mac::HMAC_SHA256, mac::HMAC_SHA512];
-const LEGACY_MACS: &[mac::Name] = &[mac::HMAC_SHA1_ETM, mac::HMAC_SHA1];
+use crate::{model::job::SftpJob, ports::SourceError};
 
 /// Connects, verifies, logs in and starts SFTP.
 pub async fn connect(place: &Place, job: &SftpJob) -> Result<Client, SourceError> {
@@ -258,52 +226,4 @@ fn no_ssh(place: &Place, why: Preamble) -> SourceError {
              check source.sftp.port."
         ),
     })
-}
-
-fn no_common(place: &Place, what: &str, theirs: &[String], ours: &[String], algorithms: Algorithms) -> SourceError {
-    let mut text = format!(
-        "{}: the server and UserSync have no algorithm for {what} in common. The server offers: {}.",
-        place.location(),
-        theirs.join(", ")
-    );
-    if !ours.is_empty() {
-        text.push_str(&format!(" UserSync offers: {}.", ours.join(", ")));
-    }
-    text.push_str(" Have a current one switched on at the server");
-    if algorithms == Algorithms::Modern {
-        text.push_str(", or, if that is not possible, write algorithms: Legacy, which is weaker");
-    }
-    text.push('.');
-    SourceError::Denied(text)
-}
-
-fn config(expected: &[PublicKey], algorithms: Algorithms) -> Arc<Config> {
-    let legacy = algorithms == Algorithms::Legacy;
-    Arc::new(Config {
-        window_size: WINDOW,
-        nodelay: true,
-        keepalive_interval: Some(KEEPALIVE),
-        // All that can be under way fits: the connection never waits for one channel's reader.
-        channel_buffer_size: 1024,
-        preferred: Preferred {
-            kex: offered(KEX, LEGACY_KEX, legacy).into_iter().chain(KEX_EXTENSIONS.iter().copied()).collect(),
-            key: host_key::algorithms(expected, algorithms).into(),
-            cipher: offered(CIPHERS, LEGACY_CIPHERS, legacy).into(),
-            mac: offered(MACS, LEGACY_MACS, legacy).into(),
-            compression: Cow::Borrowed(&[compression::NONE]),
-            ..Preferred::DEFAULT
-        },
-        gex: group_sizes(),
-        ..Config::default()
-    })
-}
-
-/// Bits of a group that the server chooses: the default asks for 8192, which takes seconds, and takes nothing below 3072,
-/// which many servers don't have.
-fn group_sizes() -> GexParams {
-    GexParams::new(2048, 3072, 8192).unwrap_or_default()
-}
-
-fn offered<T: Copy>(modern: &[T], legacy: &[T], with_legacy: bool) -> Vec<T> {
-    modern.iter().chain(legacy.iter().filter(|_| with_legacy)).copied().collect()
 }

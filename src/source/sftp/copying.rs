@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256, digest::Output};
 
 use super::{
     client::{Client, FSYNC},
-    errors::{Fault, Place, Tried},
+    errors::{Place, Tried},
+    fault::Fault,
     moving::{Refusal, free, room},
     window::{read, write},
     wire::{Attributes, Kind, OPEN_CREATE, OPEN_NEW, OPEN_READ, OPEN_WRITE, Reply, Times, status},

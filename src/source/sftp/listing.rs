@@ -2,7 +2,8 @@
 
 use super::{
     client::{Client, refusal},
-    errors::{Fault, Place, time},
+    errors::{Place, time},
+    fault::Fault,
     patience::Patience,
     transfer::IN_FLIGHT,
     wire::{Attributes, Kind, Name, Reply, status},

@@ -4,12 +4,15 @@ mod auth;
 mod client;
 mod connect;
 mod copying;
+mod credentials;
 mod errors;
+mod fault;
 mod heard;
 mod host_key;
 mod key;
 mod listing;
 mod moving;
+mod offers;
 mod patience;
 mod pem;
 mod preamble;
@@ -28,7 +31,8 @@ use tokio::{
 
 use self::{
     client::Client,
-    errors::{Fault, Place, Tried, time},
+    errors::{Place, Tried, time},
+    fault::Fault,
     moving::Refusal,
     transfer::{Failed, Transfer},
     wire::{Attributes, Kind, status},

@@ -6,7 +6,8 @@
 use super::{
     client::{Client, STATVFS},
     copying,
-    errors::{Fault, Place, Tried},
+    errors::{Place, Tried},
+    fault::Fault,
     listing,
     wire::{self, Attributes, Kind, Reply, status},
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::errors::{Fault, seconds};
+use super::{errors::seconds, fault::Fault};
 use crate::model::job::SourceTimeouts;
 
 /// So many times the silence that is borne, an answer may take that comes in drips.

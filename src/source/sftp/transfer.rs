@@ -7,7 +7,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::{
     client::{Client, refusal},
-    errors::{Fault, Place},
+    errors::Place,
+    fault::Fault,
     patience::Patience,
     wire::{Kind, OPEN_READ, Reply, Request, status},
 };

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     client::{Client, refusal},
-    errors::Fault,
+    fault::Fault,
     patience::Patience,
     wire::{Kind, Reply, status},
 };
