@@ -148,8 +148,9 @@ fn a_sync_that_was_just_made() {
 fn planted_bugs_are_found() {
     let tokens = Left { update: 2, revert: 1, ..NOTHING };
     let leaders = Left { update: 1, simulate: 1, takeover: 1, stuck: 1, late: 1, ..NOTHING };
-    let (twice, still) = (
+    let (twice, ended, still) = (
         "each token and each slot starts at most one run",
+        "a run that ended stays so, as it ended",
         "once the world holds still, what is due has run and the status says what is",
     );
     let cases = [
@@ -160,6 +161,8 @@ fn planted_bugs_are_found() {
         (Planted::WritesBlindly, leaders, "one run at work at most, and a claimed one"),
         (Planted::IgnoresSuspend, Left { suspend: 1, clock: 1, ..NOTHING }, "no run of a suspended sync but by token"),
         (Planted::NeverFolds, Left { update: 1, ..NOTHING }, still),
+        (Planted::SpeaksForOthers, Left { update: 1, files: 1, takeover: 1, ..NOTHING }, ended),
+        (Planted::CommitsUnasked, Left { update: 1, files: 1, takeover: 1, ..NOTHING }, ended),
     ];
     for (planted, left, property) in cases {
         let until = HasDiscoveries::AllOf([property].into());

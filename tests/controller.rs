@@ -4,8 +4,10 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use jiff::Timestamp;
 use usersync::{
     api::{SIMULATE_NOW, UPDATE_NOW},
+    control::told::{at_work, failed},
     model::reason::Reason,
 };
 
@@ -141,6 +143,28 @@ async fn what_does_not_end_in_time_is_dropped_and_carried_out_by_the_next() {
     assert_eq!(world.objects.lock().unwrap().runs.len(), 1);
     next.stop.cancel();
     next.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_of_a_run_that_another_process_carries_on_does_not_count() {
+    for end in [End::After(300), End::Asking(300)] {
+        let world = World::new();
+        world.put("a", "hr", |_| {});
+        world.annotate("a", "hr", UPDATE_NOW, "1");
+        world.ends.lock().unwrap().push(end);
+        let running = world.start(4, GRACE);
+        world.until("the run is at work", |world| world.at_work.load(Ordering::SeqCst) == 1).await;
+        world.elsewhere(at_work("Running", "elsewhere", Timestamp::now(), "another"));
+        world.until("the run has come to its end here", |world| world.at_work.load(Ordering::SeqCst) == 0).await;
+        // It would be carried out here once more if the other one did not end it by and by.
+        world.elsewhere(failed(Reason::NoFile, "elsewhere", Timestamp::now()));
+        world.until("it is noted", |world| world.status("a", "hr").last_run.is_some()).await;
+        assert_eq!(world.reasons(), ["NoFile"], "{end:?}");
+        assert_eq!(world.carried_out.lock().unwrap().len(), 1, "{end:?}");
+        assert_eq!(*world.events.lock().unwrap(), ["RunStarted", "RunCompleted"], "{end:?}");
+        running.stop.cancel();
+        running.task.await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,8 +139,8 @@ pub struct UserSyncRunStatus {
     pub basis: Option<Basis>,
 }
 
-/// What UserSync goes by when it looks at a run that has ended: whether the schedule takes the file again, what an approval
-/// is void by, which of two runs is the later one.
+/// What UserSync goes by when it looks at a run: who works on it, and once it has ended whether the schedule takes the file
+/// again, what an approval is void by, which of two runs is the later one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Basis {
@@ -157,4 +157,9 @@ pub struct Basis {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub last_import: Option<String>,
+    /// While the run works: a word for the attempt that works on it. A process that carries the run on writes another one, and
+    /// what the attempt before came to does not count any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40))]
+    pub attempt: Option<String>,
 }

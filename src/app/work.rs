@@ -157,7 +157,10 @@ enum Stopped {
 
 impl From<StateError> for Stopped {
     fn from(error: StateError) -> Self {
-        Self::Local(error)
+        match error {
+            StateError::Busy { .. } => Self::TakenOver(error.to_string()),
+            error => Self::Local(error),
+        }
     }
 }
 

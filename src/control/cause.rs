@@ -132,6 +132,11 @@ pub fn held(run: &UserSyncRun) -> bool {
     ended(run).is_some_and(|(_, reason, _)| reason == Reason::Held.as_str())
 }
 
+/// The attempt that works on the run; None: nobody has begun.
+pub fn attempt(run: &UserSyncRun) -> Option<&str> {
+    run.status.as_ref()?.basis.as_ref()?.attempt.as_deref()
+}
+
 /// When the run ended, as precisely as it is known.
 pub fn ended_at(run: &UserSyncRun) -> Option<Timestamp> {
     let status = run.status.as_ref()?;

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 pub use self::fold::{remember, synced};
 use self::{set::Said, standing::Standing};
 use super::{
-    cause::{claimed, named, run_digest, run_of},
+    cause::{claimed, ended, named, run_digest, run_of},
     job::{out_of_bounds, problems},
     requests::{annotation_problem, approvals},
     schedule::{Due, words},
@@ -161,8 +161,10 @@ fn pass_over_missed(sync: &UserSync, status: &mut UserSyncStatus, now: Timestamp
 /// somebody else removed while the run works is made again.
 fn own_run(view: &View, memory: &Memory, status: &mut UserSyncStatus) {
     let Some(name) = &status.active_run else {
-        let ours = memory.at_work.as_ref().or(memory.ended.as_ref().map(|(name, _)| name));
-        if let Some(run) = ours.and_then(|name| named(&view.runs, name)).filter(|_| view.live) {
+        let ours = memory.at_work.as_ref().or(memory.ended.as_ref().map(|attempted| &attempted.run));
+        let run = ours.and_then(|name| named(&view.runs, name)).filter(|_| view.live);
+        // One that has ended was part of the status before its claim went.
+        if let Some(run) = run.filter(|run| ended(run).is_none()) {
             status.active_run = run.metadata.name.clone();
             status.active_run_digest = Some(run_digest(run));
         }
@@ -187,7 +189,7 @@ fn claim_to_make(view: &View, sync: &UserSync, status: &UserSyncStatus) -> Optio
 fn run_that_ended<'a>(runs: &'a [UserSyncRun], status: &UserSyncStatus) -> Option<&'a UserSyncRun> {
     let run = named(runs, status.active_run.as_deref()?)?;
     let ours = status.active_run_digest.as_deref() == Some(&run_digest(run));
-    (ours && super::cause::ended(run).is_some()).then_some(run)
+    (ours && ended(run).is_some()).then_some(run)
 }
 
 fn next_slot(sync: &UserSync, status: &UserSyncStatus, valid: bool, now: Timestamp) -> Option<Time> {

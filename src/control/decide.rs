@@ -50,6 +50,9 @@ pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
         return Decision::Note(Box::new(status));
     }
     let Ok(sync) = &view.sync else { return Decision::Wait(None) };
+    if let Some(overtaken) = active::overtaken(view, memory) {
+        return Decision::Leave(overtaken);
+    }
     if status.active_run.is_some() {
         return active::work_on(view, sync, &status, memory);
     }

@@ -37,6 +37,7 @@ pub fn run_status(report: &RunReport, file: Option<&Stamp>, last: Option<&str>) 
             modified: file.map(|file| file.mtime),
             ended: Some(report.completion_time),
             last_import: report.guard.held.then(|| last.unwrap_or_default().to_owned()),
+            attempt: None,
         }),
     }
 }
@@ -46,6 +47,15 @@ pub fn refused(now: Timestamp) -> UserSyncRunStatus {
     let message = "UserSync did not make this run, or somebody made it anew: nothing of it runs. To start a run annotate the \
                    UserSync with usersync.dev/update-now or usersync.dev/simulate-now";
     failed(Reason::Refused, message, now)
+}
+
+/// The status of a run that names a sync that there is none of.
+pub fn orphaned(sync: &str, now: Timestamp) -> UserSyncRunStatus {
+    let message = format!(
+        "UserSync did not make this run, and there is no UserSync {sync} in its namespace: nothing of it runs. To start a run \
+         make that UserSync, and annotate it with usersync.dev/update-now or usersync.dev/simulate-now"
+    );
+    failed(Reason::Refused, &message, now)
 }
 
 /// The status of a run that ended before it began.
@@ -58,11 +68,12 @@ pub fn failed(reason: Reason, message: &str, now: Timestamp) -> UserSyncRunStatu
     }
 }
 
-/// The status of a run at work.
-pub fn at_work(reason: &str, message: &str, begun: Timestamp) -> UserSyncRunStatus {
+/// The status of a run that this attempt works on.
+pub fn at_work(reason: &str, message: &str, begun: Timestamp, attempt: &str) -> UserSyncRunStatus {
     UserSyncRunStatus {
         conditions: vec![succeeded("Unknown", reason, message, begun)],
         start_time: Some(Time(begun)),
+        basis: Some(Basis { attempt: Some(attempt.to_owned()), ..Basis::default() }),
         ..UserSyncRunStatus::default()
     }
 }

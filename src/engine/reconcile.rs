@@ -6,20 +6,23 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use tracing::Instrument;
 
-use super::{attempts, world::World};
+use super::{
+    attempts,
+    world::{AtWork, World},
+};
 use crate::{
     api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncStatus},
     control::{
         decide::{probed, sight},
         events::events,
         known::tried,
-        told::failed,
+        told::{failed, orphaned},
     },
     model::{
         event::EventKind,
         reason::Reason,
         sync::{Key, Tried},
-        view::{Decision, Looked, Order, View},
+        view::{Attempted, Decision, Looked, Order, View},
     },
     ports::HostError,
 };
@@ -33,13 +36,13 @@ const STEPS: u32 = 64;
 /// status on what was read a while ago: it is written only if the resource is still the same.
 pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Timestamp>, HostError> {
     let begun = Instant::now();
-    let Some(mut view) = world.host.cached(key).await? else { return gone(world, key) };
+    let Some(mut view) = world.host.cached(key).await? else { return gone(world, key).await };
     let mut fresh = false;
     for _ in 0..STEPS {
         let mut decision = world.decide(key, &view); //                      pure
         let may = fresh || (view.live && matches!(decision, Decision::Note(_)));
         if !may && decision.needs_truth(&view) {
-            let Some(live) = world.host.live(key).await? else { return gone(world, key) };
+            let Some(live) = world.host.live(key).await? else { return gone(world, key).await };
             (view, fresh) = (live, true);
             remember_tried(world, key, &view);
             decision = world.decide(key, &view); //                          pure
@@ -69,7 +72,7 @@ pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Ti
                 // What was overtaken says the same again.
                 let truth = view.live || overtaken;
                 let again = if truth { world.host.live(key).await? } else { world.host.cached(key).await? };
-                let Some(again) = again else { return gone(world, key) };
+                let Some(again) = again else { return gone(world, key).await };
                 (fresh, view) = (again.live, again);
             }
         }
@@ -84,6 +87,7 @@ async fn step(world: &Arc<World>, key: &Key, view: &View, decision: &Decision) -
         Decision::Create(run) => world.host.create_run(run).await?,
         Decision::Execute(order) => execute(world, key, (**order).clone()),
         Decision::End(run, status) => end(world, key, run, status).await?,
+        Decision::Leave(run) => leave(world, key, run),
         Decision::Hurry(_) => {
             world.with(key, |memory| memory.hurried = true);
             if let Some(run) = world.at_work(key) {
@@ -120,8 +124,19 @@ async fn note(world: &World, view: &View, status: &UserSyncStatus) -> Result<Opt
 async fn end(world: &World, key: &Key, run: &UserSyncRun, status: &UserSyncRunStatus) -> Result<(), HostError> {
     world.host.write_run(&run.metadata, status).await?;
     world.observer.ended(run, status);
-    world.with(key, |memory| memory.ended.take_if(|(name, _)| Some(&*name) == run.metadata.name.as_ref()));
+    world.with(key, |memory| memory.ended.take_if(|attempted| Some(&attempted.run) == run.metadata.name.as_ref()));
     Ok(())
+}
+
+/// Another process speaks for the run, and is given the time to do so before it is tried again here.
+fn leave(world: &Arc<World>, key: &Key, name: &str) {
+    tracing::warn!(run = name, "another process has carried the run on: what came of it here does not count");
+    let reach = world.begin(key, name);
+    let (task, key) = (world.clone(), key.clone());
+    world.tasks.spawn(async move {
+        attempts::leave(&task, &reach).await;
+        through(&task, key, &reach, None);
+    });
 }
 
 const DEFECT: &str =
@@ -135,24 +150,31 @@ fn execute(world: &Arc<World>, key: &Key, order: Order) {
     let (task, key) = (world.clone(), key.clone());
     world.tasks.spawn(
         async move {
-            let attempt = AssertUnwindSafe(attempts::carry_out(&task, &key, &order, &reach)).catch_unwind();
+            let word = attempts::word();
+            let attempt = AssertUnwindSafe(attempts::carry_out(&task, &key, &order, &word, &reach)).catch_unwind();
             let ended = tokio::select! {
                 ended = attempt => ended.unwrap_or_else(|_| Some(failed(Reason::LocalFailed, DEFECT, Timestamp::now()))),
                 () = task.killed.cancelled() => None,
             };
-            let gone = reach.stop.is_cancelled();
-            if !gone {
-                task.with(&key, |memory| {
-                    (memory.at_work, memory.trouble, memory.hurried) = (None, None, false);
-                    // What the run found out of source and target is newer.
-                    memory.probed = None;
-                    memory.ended = ended.map(|status| (name, status));
-                });
-                let _ = task.wake.send(key);
-            }
+            let ended = ended.map(|status| Attempted { run: name, attempt: word, status });
+            through(&task, key, &reach, ended);
         }
         .instrument(span),
     );
+}
+
+/// No run of the sync is at work any more: unless it is gone, it is looked at again.
+fn through(world: &World, key: Key, reach: &AtWork, ended: Option<Attempted>) {
+    if reach.stop.is_cancelled() {
+        return;
+    }
+    world.with(&key, |memory| {
+        (memory.at_work, memory.trouble, memory.hurried) = (None, None, false);
+        // What the run found out of source and target is newer.
+        memory.probed = None;
+        memory.ended = ended;
+    });
+    let _ = world.wake.send(key);
 }
 
 async fn probe(world: &World, key: &Key, view: &View, login: bool) -> Result<(), HostError> {
@@ -183,8 +205,17 @@ fn remember_tried(world: &World, key: &Key, view: &View) {
     }
 }
 
-fn gone(world: &World, key: &Key) -> Result<Option<Timestamp>, HostError> {
+/// There is no such sync. A run that somebody made by hand may name it all the same: that is said on the run.
+async fn gone(world: &World, key: &Key) -> Result<Option<Timestamp>, HostError> {
     world.forget(key);
+    for run in world.host.orphans(key).await? {
+        let refused = orphaned(&key.name, Timestamp::now());
+        match world.host.write_run(&run.metadata, &refused).await {
+            // Whoever changed it: the change is looked at.
+            Ok(_) | Err(HostError::Conflict(_) | HostError::Gone(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
     Ok(None)
 }
 

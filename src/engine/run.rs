@@ -195,6 +195,10 @@ async fn write(
         transaction.rollback().await?;
         return Err(RunError::Stopped);
     }
+    if let Err(why) = ports.watch.ours().await {
+        transaction.rollback().await?;
+        return Err(StoreError::Fenced(why).into());
+    }
     commit(job, ports, transaction, &row).await?; //                         effect: from here on it has happened
     ports.watch.at(Progress { step: Step::Finish, done: 0, of: None });
     record.lap(Step::Apply);

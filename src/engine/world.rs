@@ -93,7 +93,7 @@ impl World {
         let at_work = AtWork::default();
         known.at_work = Some(at_work.clone());
         known.memory.at_work = Some(run.to_owned());
-        (known.memory.trouble, known.memory.hurried) = (None, false);
+        (known.memory.ended, known.memory.trouble, known.memory.hurried) = (None, None, false);
         at_work
     }
 
@@ -123,7 +123,7 @@ impl World {
 /// While the process stops, only what has ended is noted.
 fn ends_something(decision: &Decision) -> bool {
     match decision {
-        Decision::End(..) => true,
+        Decision::End(..) | Decision::Leave(_) => true,
         Decision::Note(status) => status.active_run.is_none(),
         _ => false,
     }

@@ -41,8 +41,8 @@ pub struct Malformed {
 pub struct Memory {
     /// The run that this process works on.
     pub at_work: Option<String>,
-    /// How that run ended, until it is noted.
-    pub ended: Option<(String, UserSyncRunStatus)>,
+    /// What came of that run, until it is noted.
+    pub ended: Option<Attempted>,
     /// What the run at work waits for to get better.
     pub trouble: Option<Failure>,
     /// What was found out last about source and target.
@@ -53,6 +53,17 @@ pub struct Memory {
     pub tried: Option<(i64, Vec<Tried>)>,
     /// The run at work was told to hurry.
     pub hurried: bool,
+}
+
+/// An attempt to carry out a run that has come to its end.
+#[derive(Clone, Debug)]
+pub struct Attempted {
+    /// The run's name.
+    pub run: String,
+    /// The attempt's own word, as the run has it while it works.
+    pub attempt: String,
+    /// How it would have the run end.
+    pub status: UserSyncRunStatus,
 }
 
 /// A probe.
@@ -126,6 +137,8 @@ pub enum Decision {
     Execute(Box<Order>),
     /// Note how a run ended, unless that is noted already.
     End(Box<UserSyncRun>, Box<UserSyncRunStatus>),
+    /// Another process has carried this run on: what this one's attempt came to does not count.
+    Leave(String),
     /// The run at work waits for a server, and somebody else waits for its end: let it try now, for the last time.
     Hurry(String),
     /// Forget these runs: `spec.history` keeps others.

@@ -17,6 +17,12 @@ pub trait Host: Send + Sync {
     /// The sync and all of its runs as they are right now.
     async fn live(&self, key: &Key) -> Result<Option<View>, HostError>;
 
+    /// The runs that have not ended and name a sync that there is none of, as they are right now. (Those that belong to a sync
+    /// go with it.)
+    async fn orphans(&self, _key: &Key) -> Result<Vec<UserSyncRun>, HostError> {
+        Ok(Vec::new())
+    }
+
     /// Writes the status of the resource with this metadata (name, namespace, UID, resource version):
     /// [`HostError::Conflict`] if it has changed since it was read. Says its new resource version.
     async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<Option<String>, HostError>;

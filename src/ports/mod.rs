@@ -263,13 +263,19 @@ pub trait ReportStore: Send + Sync {
 #[error("{0}")]
 pub struct ReportError(pub String);
 
-/// Is told how far a run is. Called often: must be cheap.
+/// Is told how far a run is.
+#[async_trait]
 pub trait Watch: Send + Sync {
-    /// The run is here now.
+    /// The run is here now. Called often: must be cheap.
     fn at(&self, progress: Progress);
 
     /// Whether the run is to end before it writes anything: asked right before the commit.
     fn stopped(&self) -> bool {
         false
+    }
+
+    /// Whether no other process has carried the run on meanwhile, else who or why not: asked once, right before the commit.
+    async fn ours(&self) -> Result<(), String> {
+        Ok(())
     }
 }

@@ -85,7 +85,7 @@ impl Model for Control {
                 all.push(Action::Crash(by));
             }
             match replica.attempt.as_ref().map(|attempt| &attempt.phase) {
-                Some(Phase::Ready(_)) => all.push(Action::Act(by, Act::Finish(by))),
+                Some(Phase::Ready(_) | Phase::Sure(_)) => all.push(Action::Act(by, Act::Finish(by))),
                 Some(_) => all.push(Action::Act(by, Act::Try(by))),
                 None => {}
             }
@@ -225,7 +225,6 @@ impl Control {
             Action::Takeover => {
                 left.takeover -= 1;
                 state.replicas[1].leads = true;
-                state.seen.shared = true;
             }
             Action::StepDown => {
                 self.restart(state, 0);

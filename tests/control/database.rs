@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use usersync::{
-    api::{Counts, Mode, Reports},
+    api::{Counts, Mode, Reports, UserSyncRunStatus},
     control::{job::spec_digest, told::run_status},
     model::{
         file::Stamp,
@@ -10,15 +10,16 @@ use usersync::{
         reason::Reason,
         report::{FileReport, GuardReport, RunReport, Timings},
         sync::{Candidate, Failure, Tried},
-        view::Order,
+        view::{Attempted, Order},
     },
     sync::choose::{Choice as Taken, choose, choose_approved, choose_due},
 };
 
 use super::{
     model::Control,
+    replica::word,
     spec::{created, listing, sha256, stamp, take},
-    state::{Doc, Kind, Phase, Plan, Row, State, Wrong},
+    state::{Attempt, Doc, Kind, Phase, Plan, Row, State, Wrong},
 };
 
 impl Control {
@@ -66,8 +67,12 @@ impl Control {
         if attempt.phase == Phase::Waits && state.place.down && waits {
             return false;
         }
-        if matches!(attempt.phase, Phase::Ready(_)) {
+        if matches!(attempt.phase, Phase::Ready(_) | Phase::Sure(_)) {
             return false;
+        }
+        if attempt.phase == Phase::Waits && !self.ours(state, &order.run) {
+            self.through(state, by, &order, None);
+            return true;
         }
         if order.run.spec.mode == Mode::Import {
             state.place.fence = Some(u8::try_from(by).unwrap());
@@ -123,11 +128,23 @@ impl Control {
         Plan { commits: reason == Reason::Completed && import, ..end(reason, Some(file)) }
     }
 
-    /// The replica's run ends: it commits, if its fence still stands.
+    /// The replica's run ends. Before it commits it asks whether the run is still its own; then it does, if its fence still
+    /// stands.
     pub fn finish(&self, state: &mut State, by: usize, now: Timestamp) -> bool {
         let Some(attempt) = state.replicas[by].attempt.clone() else { return false };
-        let Phase::Ready(plan) = attempt.phase else { return false };
         let order = self.orders.get(attempt.order);
+        let plan = match attempt.phase {
+            Phase::Ready(plan) if plan.commits && !self.planted.commits_unasked() => {
+                if self.ours(state, &order.run) {
+                    state.replicas[by].attempt = Some(Attempt { phase: Phase::Sure(plan), ..attempt });
+                } else {
+                    self.through(state, by, &order, None);
+                }
+                return true;
+            }
+            Phase::Ready(plan) | Phase::Sure(plan) => plan,
+            Phase::Begun | Phase::Waits => return false,
+        };
         let fenced = plan.commits && usize::from(state.place.fence.unwrap()) != by;
         if plan.commits && !fenced {
             self.commit(state, &order, plan.file.unwrap());
@@ -140,14 +157,19 @@ impl Control {
                 plan.last.map(|last| (*self.names.get(last)).clone()).as_deref(),
             )
         });
-        let name = order.run.metadata.name.clone().unwrap();
+        self.through(state, by, &order, status);
+        true
+    }
+
+    /// The replica's attempt is over; this is what came of it.
+    fn through(&self, state: &mut State, by: usize, order: &Order, status: Option<UserSyncRunStatus>) {
+        let run = order.run.metadata.name.clone().unwrap();
         self.remember(&mut state.replicas[by], |memory| {
             (memory.at_work, memory.trouble, memory.hurried) = (None, None, false);
             memory.probed = None;
-            memory.ended = status.map(|status| (name, status));
+            memory.ended = status.map(|status| Attempted { run, attempt: word(&order.run), status });
         });
         state.replicas[by].attempt = None;
-        true
     }
 
     /// A fence guards nothing where nobody works.
@@ -166,6 +188,9 @@ impl Control {
         }
         if rows.iter().any(|row| row.run == name) {
             state.wrong = Some(Wrong::Twice);
+        }
+        if state.seen.ended.contains(&name) {
+            state.wrong = Some(Wrong::Unended);
         }
         rows.push(Row { run: name, file, variant });
         if self.status(&state.api.sync).active_run.as_deref() != order.run.metadata.name.as_deref() {

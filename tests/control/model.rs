@@ -99,7 +99,7 @@ impl Control {
             replicas: [replica(true), replica(false)],
             late: None,
             place: Place { files: [None; 2], down: false, ledger: Vec::new(), fence: None, ends: 0 },
-            seen: Seen { claimed: Vec::new(), made: Vec::new(), ended: Vec::new(), approved: false, shared: false },
+            seen: Seen { claimed: Vec::new(), made: Vec::new(), ended: Vec::new(), approved: false },
             left: self.left,
             wrong: None,
         }
@@ -172,6 +172,7 @@ impl Control {
             Decision::Create(run) => Choice::Create(self.runs.stored(&run)),
             Decision::Execute(order) => Choice::Execute(self.orders.kept(&order)),
             Decision::End(run, status) => Choice::End(self.runs.stored(&run), self.ends.stored(&status)),
+            Decision::Leave(_) => Choice::Leave,
             Decision::Hurry(_) => Choice::Hurry,
             // On the truth there is nothing newer to see; on anything else to forget nothing is to look at it.
             Decision::Refresh if view.live => Choice::Wait(None),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use usersync::{
     control::{
-        cause::{named, run_digest},
+        cause::{ended, named, run_digest},
         decide::decide,
     },
     model::view::{Decision, Memory, Order, View},
@@ -25,6 +25,10 @@ pub enum Planted {
     IgnoresSuspend,
     /// An ended run is not made part of the status.
     NeverFolds,
+    /// How a run ended is noted by an attempt that another one has overtaken.
+    SpeaksForOthers,
+    /// A run is committed without a question whether another attempt has overtaken this one.
+    CommitsUnasked,
 }
 
 impl Planted {
@@ -63,6 +67,12 @@ impl Planted {
                 status.active_run_digest = named(&view.runs, said.active_run.as_deref().unwrap()).map(run_digest);
                 if said == *status { Decision::Wait(None) } else { Decision::Note(status) }
             }
+            (Self::SpeaksForOthers, Decision::Leave(name)) => match (named(&view.runs, &name), &memory.ended) {
+                (Some(run), Some(attempted)) if ended(run).is_none() => {
+                    Decision::End(Box::new(run.clone()), Box::new(attempted.status.clone()))
+                }
+                _ => Decision::Leave(name),
+            },
             (_, decision) => decision,
         }
     }
@@ -70,6 +80,11 @@ impl Planted {
     /// Whether an effect may follow from what a watch shows.
     pub fn trusts_caches(self) -> bool {
         self == Self::TrustsCaches
+    }
+
+    /// Whether a commit asks nobody.
+    pub fn commits_unasked(self) -> bool {
+        self == Self::CommitsUnasked
     }
 
     /// Whether the status is written without the resource version that was read.

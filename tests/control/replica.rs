@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use usersync::{
-    api::UserSyncStatus,
+    api::{UserSyncRun, UserSyncStatus},
     control::{
-        cause::{ended, run_of},
+        cause::{attempt, ended, run_of},
         decide::{probed, sight},
         events::events,
         known::tried,
+        told::at_work,
     },
     model::{
         event::EventKind,
@@ -21,6 +22,7 @@ use usersync::{
 
 use super::{
     model::{Control, api_time},
+    spec::created,
     state::{Act, Api, Attempt, Choice, Doc, Late, Phase, State, Wrong},
     table::Id,
 };
@@ -85,9 +87,10 @@ impl Control {
                 self.arrive(state, choice, of, now);
                 let name = self.runs.get(*run).metadata.name.clone();
                 self.remember(&mut state.replicas[by], |memory| {
-                    memory.ended.take_if(|(ended, _)| Some(&*ended) == name.as_ref());
+                    memory.ended.take_if(|attempted| Some(&attempted.run) == name.as_ref());
                 });
             }
+            Choice::Leave => self.remember(&mut state.replicas[by], |memory| memory.ended = None),
             Choice::Execute(order) => self.execute(state, by, *order),
             Choice::Hurry => {
                 self.remember(&mut state.replicas[by], |memory| memory.hurried = true);
@@ -246,8 +249,7 @@ impl Control {
         let (_, reason, _) = ended(&run).unwrap();
         let committed = state.place.ledger.iter().any(|row| row.run == name);
         let said = ["Completed", "AlreadyApplied"].contains(&reason);
-        // Of two leaders one may speak for the run after the other has carried it out: the fence guards the table, not words.
-        let misreported = run.spec.mode == usersync::api::Mode::Import && committed != said && !state.seen.shared;
+        let misreported = run.spec.mode == usersync::api::Mode::Import && committed != said;
         if was || misreported || reason == "Refused" {
             state.wrong = Some(Wrong::Unended);
         }
@@ -274,11 +276,31 @@ impl Control {
         } else if active.map(|active| self.names.kept(&active)) != Some(name) {
             state.wrong = Some(Wrong::AtOnce);
         }
+        // Its word stands in the run before it touches anything; if the run has changed meanwhile, nothing begins.
+        let ordered = self.orders.get(order).run.clone();
+        let known = self.runs.stored(&ordered);
+        let Some(at) = state.api.runs.iter().position(|there| *there == known) else { return };
+        let (before, mut run) = (state.api.clone(), (*self.runs.get(known)).clone());
+        run.status = Some(at_work("Running", "the run is at work", created(), &word(&ordered)));
+        state.api.runs[at] = self.runs.stored(&run);
         let replica = &mut state.replicas[by];
-        let run = self.orders.get(order).run.metadata.name.clone();
         self.remember(replica, |memory| {
-            (memory.at_work, memory.trouble, memory.hurried) = (run, None, false);
+            (memory.at_work, memory.trouble, memory.hurried) = (run.metadata.name.clone(), None, false);
+            memory.ended = None;
         });
         replica.attempt = Some(Attempt { order, phase: Phase::Begun, last: false });
+        self.changed(state, &before);
     }
+
+    /// Whether the run is still the replica's own: no other attempt has written its word there, or ended it.
+    pub fn ours(&self, state: &State, run: &UserSyncRun) -> bool {
+        let there = self.named(&state.api, self.name(run)).map(|(_, there)| self.runs.get(there));
+        there.is_some_and(|there| ended(&there).is_none() && attempt(&there) == Some(&word(run)))
+    }
+}
+
+/// The word of the attempt that was begun on the run as it was: one more than that of the attempt before.
+pub fn word(run: &UserSyncRun) -> String {
+    let before: u32 = attempt(run).map_or(0, |word| word.parse().unwrap());
+    (before + 1).to_string()
 }

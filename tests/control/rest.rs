@@ -101,7 +101,7 @@ impl Control {
         }
         let until = self.pass(state, *now, told)?;
         match state.replicas[0].attempt.as_ref().map(|attempt| &attempt.phase) {
-            Some(Phase::Ready(_)) => {
+            Some(Phase::Ready(_) | Phase::Sure(_)) => {
                 told.push("finish".into());
                 self.finish(state, 0, *now);
                 self.settle(state);

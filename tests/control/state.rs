@@ -73,6 +73,8 @@ pub enum Phase {
     Waits,
     /// It has looked, and would end like this.
     Ready(Plan),
+    /// The run was still its own when it asked, and it is about to commit.
+    Sure(Plan),
 }
 
 /// How an attempt would end.
@@ -95,6 +97,7 @@ pub enum Choice {
     Create(Id),
     Execute(Id),
     End(Id, Id),
+    Leave,
     Hurry,
     Forget(Vec<Id>),
     Probe(bool),
@@ -175,8 +178,6 @@ pub struct Seen {
     pub ended: Vec<Id>,
     /// Somebody approved a held run.
     pub approved: bool,
-    /// There was a second leader at some time.
-    pub shared: bool,
 }
 
 /// How often each thing may still happen.

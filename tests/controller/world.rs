@@ -63,6 +63,8 @@ pub enum End {
     ByPanic,
     /// After so many milliseconds.
     After(u64),
+    /// The same, and it asks before whether the run is still its own.
+    Asking(u64),
 }
 
 struct Silent;
@@ -146,6 +148,19 @@ impl World {
     pub fn status(&self, namespace: &str, name: &str) -> UserSyncStatus {
         let key = Key { namespace: namespace.into(), name: name.into() };
         self.objects.lock().unwrap().syncs.get(&key).and_then(|sync| sync.status.clone()).unwrap_or_default()
+    }
+
+    /// Another process writes into the one run there is: that it carries it on, or how it ended.
+    pub fn elsewhere(&self, status: UserSyncRunStatus) {
+        let mut objects = self.objects.lock().unwrap();
+        objects.version += 1;
+        let version = objects.version.to_string();
+        let run = objects.runs.values_mut().next().unwrap();
+        run.status = Some(through_the_api(&status));
+        run.metadata.resource_version = Some(version);
+        let (namespace, name) = (run.metadata.namespace.clone().unwrap(), run.spec.sync.clone());
+        drop(objects);
+        self.changed.send(Key { namespace, name }).unwrap();
     }
 
     /// `REASON` of each run, in order of their names; `-` for one that has not ended.
@@ -301,6 +316,11 @@ impl Work for World {
             End::ByPanic => panic!("as told"),
             End::After(millis) => {
                 tokio::time::sleep(Duration::from_millis(millis)).await;
+                Reason::Completed
+            }
+            End::Asking(millis) => {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                watch.ours().await.map_err(HostError::Conflict)?;
                 Reason::Completed
             }
             End::WhenStopped => {

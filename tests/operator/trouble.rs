@@ -95,6 +95,35 @@ fn a_run_that_somebody_made_by_hand_is_refused_on_itself() {
 }
 
 #[test]
+fn a_run_of_no_sync_is_refused_on_itself_once() {
+    let world = World::new();
+    let run = |name: &str, sync: &str| {
+        json!({"apiVersion": "usersync.dev/v1alpha1", "kind": "UserSyncRun",
+            "metadata": {"name": name, "namespace": world.namespace},
+            "spec": {"sync": sync, "uid": "u", "generation": 1, "syncSpec": world.sync(sync, json!({}))["spec"],
+                "mode": "Import", "trigger": "UpdateNow", "token": "mine"}})
+        .to_string()
+    };
+    // One is there before the operator, one comes later.
+    world.cluster.apply(&run("early", "nobody"));
+    let operator = world.operator();
+    let refused = |name: &str| World::outcome(&world.get(&["usrun", name])) == "UpdateNow Import Refused";
+    world.until("the early one is not refused", || refused("early"));
+    world.cluster.apply(&run("late", "nobody"));
+    world.until("the late one is not refused", || refused("late"));
+    let said = world.get(&["usrun", "late"])["status"]["conditions"][0]["message"].to_string();
+    assert!(said.contains("there is no UserSync nobody in its namespace"), "{said}");
+    // Whatever else happens.
+    let versions = |name: &str| world.get(&["usrun", name])["metadata"]["resourceVersion"].clone();
+    let before = (versions("early"), versions("late"));
+    world.apply(json!({}));
+    world.drop_file("userdata_1.csv", 3);
+    world.update("1");
+    assert_eq!((world.users(), before), (3, (versions("early"), versions("late"))), "nothing more is written");
+    assert!(!operator.said("WARN"), "{}", operator.log());
+}
+
+#[test]
 fn a_sync_that_is_deleted_takes_its_series_along() {
     let world = World::new();
     let operator = world.operator();

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     api::{APPROVE, Trigger, UserSync, UserSyncRun, UserSyncStatus},
     control::{
-        cause::{claimed, ended, named, run_digest, run_name, run_of},
+        cause::{attempt, claimed, ended, named, run_digest, run_name, run_of},
         known::{file_of, tried},
         requests::{approvals, waits},
     },
@@ -13,7 +13,7 @@ use crate::{
         file::Stamp,
         job::{Approval, Seen, Shown},
         sync::Cause,
-        view::{Decision, Memory, Order, Sight, View},
+        view::{Attempted, Decision, Memory, Order, Sight, View},
     },
 };
 
@@ -21,11 +21,11 @@ use crate::{
 pub(super) fn work_on(view: &View, sync: &UserSync, status: &UserSyncStatus, memory: &Memory) -> Decision {
     let name = status.active_run.as_deref().unwrap_or_default();
     let run = named(&view.runs, name);
-    if let Some((ended, how)) = &memory.ended
-        && ended == name
+    if let Some(attempted) = &memory.ended
+        && attempted.run == name
         && let Some(run) = run
     {
-        return Decision::End(Box::new(run.clone()), Box::new(how.clone()));
+        return Decision::End(Box::new(run.clone()), Box::new(attempted.status.clone()));
     }
     if memory.at_work.as_deref() == Some(name) {
         let hurry = memory.trouble.is_some() && !memory.hurried && waits(sync, status, &view.runs);
@@ -44,6 +44,17 @@ pub(super) fn work_on(view: &View, sync: &UserSync, status: &UserSyncStatus, mem
             None => Decision::Refresh,
         },
     }
+}
+
+/// The run whose end another process speaks for, although an attempt of this one has come to an end as well.
+///
+/// Each attempt writes its word into the run before it touches anything, takes the ledger's fence after that, and makes sure
+/// that its word still stands right before it commits. So whoever's word stands when the run is ended has seen every commit of
+/// the attempts before, and none of theirs can come later: it says what is, and they must not say anything.
+pub(super) fn overtaken(view: &View, memory: &Memory) -> Option<String> {
+    let Attempted { run: name, attempt: ours, .. } = memory.ended.as_ref()?;
+    let speaks = |run: &UserSyncRun| ended(run).is_none() && attempt(run).is_none_or(|theirs| theirs == ours);
+    (!named(&view.runs, name).is_some_and(speaks)).then(|| name.clone())
 }
 
 fn order(sync: &UserSync, run: &UserSyncRun, runs: &[UserSyncRun], memory: &Memory) -> Order {

@@ -46,6 +46,7 @@ use self::{
 };
 use crate::{
     api::{MANAGER, SYNC_UID, UserSync, UserSyncRun, UserSyncRunStatus, UserSyncSpec, UserSyncStatus},
+    control::cause::ended,
     model::{event::Event, job::Bounds, secret::References, sync::Key, view::View},
     ports::{Host, HostError},
 };
@@ -202,6 +203,21 @@ impl Host for KubeHost {
         let Some(seen) = self.get::<UserSync>(&key.namespace, &key.name).await? else { return Ok(None) };
         let runs = self.runs(key, seen.metadata.uid.as_deref()).await?;
         Ok(Some(self.view(seen.read, runs, true)))
+    }
+
+    async fn orphans(&self, key: &Key) -> Result<Vec<UserSyncRun>, HostError> {
+        let names = self.cache.runs(key);
+        // A run may be seen before its sync is.
+        if names.is_empty() || self.get::<UserSync>(&key.namespace, &key.name).await?.is_some() {
+            return Ok(Vec::new());
+        }
+        let mut orphans = Vec::new();
+        for name in names {
+            let run = self.get::<UserSyncRun>(&key.namespace, &name).await?.and_then(|seen| seen.read);
+            orphans.extend(run.map(|run| *run).filter(|run| run.spec.sync == key.name && ended(run).is_none()));
+        }
+        orphans.retain(|run| run.metadata.owner_references.as_ref().is_none_or(Vec::is_empty));
+        Ok(orphans)
     }
 
     async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<Option<String>, HostError> {

@@ -16,7 +16,7 @@ use crate::{
         job::Approval,
         reason::{Reason, Verdict},
         sync::{Candidate, Cause, Failure, Fitness, Found, Tried},
-        view::{Decision, Looked, Memory, View},
+        view::{Attempted, Decision, Looked, Memory, View},
     },
 };
 
@@ -172,6 +172,10 @@ impl World {
                 self.memory.ended = None;
                 "end".into()
             }
+            Decision::Leave(_) => {
+                self.memory.ended = None;
+                "leave".into()
+            }
             Decision::Hurry(_) => {
                 self.memory.hurried = true;
                 "hurry".into()
@@ -213,7 +217,7 @@ impl World {
         status.file = Some(FileReport { name: file.name, size: file.size, sha256: Some("ab".repeat(32)), rows: None });
         status.guard = Some(GuardReport { removals: 412, ..GuardReport::default() });
         (self.memory.at_work, self.memory.probed) = (None, None);
-        self.memory.ended = Some((name.into(), status));
+        self.memory.ended = Some(Attempted { run: name.into(), attempt: "one".into(), status });
     }
 
     fn trigger(&self, name: &str) -> String {
