@@ -10,5 +10,7 @@ mod rights;
 mod support;
 #[path = "operator/trouble.rs"]
 mod trouble;
+#[path = "operator/verbs.rs"]
+mod verbs;
 #[path = "operator/world.rs"]
 mod world;

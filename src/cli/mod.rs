@@ -80,7 +80,10 @@ impl Command {
 /// Parses the process's arguments and does what they say.
 pub fn main() -> ExitCode {
     let cli = parse();
-    logs::start(cli.log_format, cli.command.level());
+    if let Err(error) = logs::start(cli.log_format, cli.command.level()) {
+        eprintln!("usersync: {error}");
+        return Exit::Usage.into();
+    }
     let done = match cli.command {
         Command::Operator(args) => operator::operator(args),
         Command::Local(args) => local::local(args),

@@ -5,7 +5,7 @@ use std::{
     process::Stdio,
 };
 
-use super::world::{THREE, World, hr, named, people};
+use super::world::{Ran, THREE, World, hr, named, people};
 
 const ONE_BAD: &str = "id,name,mail\nE1,Ann,ann@example.com\nE2,Bob,nowhere\nE3,Cem,cem@example.com\n";
 
@@ -290,4 +290,16 @@ fn template_schedule_and_completions() {
     }
     let nothing = World::new(&[]).usersync(&["schedule", "-f", "hr.yaml"]);
     assert_eq!((nothing.code, nothing.stdout.as_str()), (0, ""), "{nothing:?}");
+}
+
+#[test]
+fn a_log_level_that_is_none_is_refused_before_anything_is_done() {
+    let world = World::new(&[]);
+    for wanted in ["inof", "info,usersync=loud"] {
+        let ran: Ran = world.command(&["run", "-f", "hr.yaml"]).env("USERSYNC_LOG", wanted).output().unwrap().into();
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+        let bad = wanted.rsplit(',').next().unwrap();
+        assert!(ran.stderr.contains(&format!("the variable USERSYNC_LOG says `{bad}`, which is no level")), "{ran:?}");
+    }
+    assert!(!world.exists(".usersync"), "nothing was written");
 }

@@ -25,8 +25,24 @@ impl<'a> Daemon<'a> {
     }
 
     pub fn with(world: &'a World, more: &[&str]) -> Self {
+        Self::of(world, world.command(&[&["local", "."], more].concat()))
+    }
+
+    /// One that the system tells nothing of changes: it has used up what it is allowed of that.
+    pub fn untold(world: &'a World) -> Self {
+        let mut command = world.command(&[]);
+        let program = command.get_program().to_owned();
+        // The limit is that of a user namespace, and ends with it; the process stays the same all along.
+        let script = r#"echo 0 >/proc/sys/user/max_inotify_instances && exec "$0" local ."#;
+        let folder = command.get_current_dir().unwrap().to_owned();
+        command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "sh", "-c", script]).arg(program).current_dir(folder);
+        command.env_remove("USERSYNC_LOG").stdin(Stdio::null());
+        Self::of(world, command)
+    }
+
+    fn of(world: &'a World, mut command: Command) -> Self {
         let log = fs::File::options().create(true).append(true).open(world.path("log")).unwrap();
-        let mut command = world.command(&[&["local", "."], more].concat());
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let daemon = Self { world, child: Some(child) };
         wait(&format!("the process holds the folder: {}", world.read("log")), || {

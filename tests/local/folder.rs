@@ -190,3 +190,23 @@ fn a_folder_that_is_none_is_bad_usage() {
         assert!(ran.stderr.contains("there is no such folder"), "{ran:?}");
     }
 }
+
+#[test]
+fn where_the_system_tells_nothing_it_is_looked_at_every_second() {
+    let world = World::new(&[]);
+    let daemon = Daemon::untold(&world);
+    daemon.condition("hr", "Ready", "True");
+    let log = world.read("log");
+    assert!(log.contains("the system can't tell of changes") && log.contains("looked at every second"), "{log}");
+    // What people ask, what they write into a manifest, a manifest that is new and one that goes.
+    world.drop_file(THREE);
+    let asked = verb(&world, &["update", "hr", "--wait"]);
+    assert_eq!((asked.code, world.names_of_users().len()), (0, 3), "{asked:?}");
+    world.write_aged("hr.yaml", hr(&["suspend: true"]), 0);
+    daemon.condition("hr", "Suspended", "True");
+    world.write_aged("more.yaml", named("more", &["target: {table: more}"]), 0);
+    daemon.condition("more", "Ready", "True");
+    fs::remove_file(world.path("more.yaml")).unwrap();
+    wait("its status goes with it", || status(&world, "more").is_none().then_some(()));
+    assert_eq!(daemon.stop(), 0);
+}

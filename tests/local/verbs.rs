@@ -76,6 +76,25 @@ fn a_held_run_is_approved_once_for_that_very_file() {
 }
 
 #[test]
+fn a_run_that_was_held_without_the_daemon_is_approved_with_it() {
+    let world = World::new(&[]);
+    world.drop_file(ALL_BAD);
+    let held = world.run(&[]);
+    assert_eq!(held.code, 3, "{held:?}");
+    let run = held.report["run"].as_str().unwrap();
+    let asked = verb(&world, &["approve", run]);
+    assert_eq!(asked.code, 0, "{asked:?}");
+    assert!(asked.stdout.contains("`usersync local .` is not running: it starts when that runs"), "{asked:?}");
+    let daemon = Daemon::start(&world);
+    daemon.until("hr", "the approved run", |status| status["lastRun"]["reason"] == "CompletedWithRejects");
+    assert_eq!(world.names_of_users(), ["E3 Cem"]);
+    let again = verb(&world, &["approve", run, "--wait"]);
+    assert_eq!(again.code, 4, "{again:?}");
+    assert_eq!(kept(&world).iter().filter(|run| run["spec"]["trigger"] == "Approval").count(), 1);
+    drop(daemon);
+}
+
+#[test]
 fn what_can_t_be_done_says_why() {
     let world = World::new(&[]);
     for (args, words) in [
