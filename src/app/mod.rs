@@ -22,7 +22,7 @@ use crate::{
     api::{Mode, Trigger, UserSync, UserSyncRunSpec},
     engine::{Ended, Preview, RunError, preview, run},
     host::local::{
-        ended::ended,
+        ended::{NO_UID, ended},
         state::{Spool, State},
         status::after_run,
     },
@@ -169,7 +169,7 @@ fn run_spec(sync: &Sync, name: &str, request: &Request) -> UserSyncRunSpec {
     };
     UserSyncRunSpec {
         sync: sync.job.sync.name.clone(),
-        uid: metadata.uid.clone().unwrap_or_else(|| "local".to_owned()),
+        uid: metadata.uid.clone().unwrap_or_else(|| NO_UID.to_owned()),
         generation: metadata.generation.unwrap_or(1),
         sync_spec: sync.object.spec.clone(),
         mode: request.mode,

@@ -66,7 +66,7 @@ fn waiting_ends_as_the_run_does() {
     expect(&world, &["update", "hr", "--wait"], 0, &["userdata_1.csv", "added"]);
     assert_eq!(world.users(), 20);
     write(&world, "userdata_2.csv", "id,email\nE1,new@example.com\nE2,nowhere\nE3,e3@example.com\n");
-    expect(&world, &["update", "hr", "--wait"], 4, &["rejected      1"]);
+    expect(&world, &["update", "hr", "--wait"], 4, &["1 updated, 1 rejected"]);
     write(&world, "userdata_3.csv", "badge\n7\n");
     expect(&world, &["update", "hr", "--wait"], 1, &["FAILED", "column"]);
     let verdicts: Vec<String> = listed(&world).iter().map(|run| run["reason"].as_str().unwrap().to_owned()).collect();

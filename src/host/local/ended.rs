@@ -8,6 +8,9 @@ use crate::{
     model::{file::Stamp, report::RunReport},
 };
 
+/// The UID of its sync in a run that was carried out without the process that gives syncs theirs.
+pub const NO_UID: &str = "local";
+
 /// The object of a run that ended: named as the report says, with the condition `Succeeded`. `file` is the one that was
 /// chosen, `last` the committed run that was the last one when it began.
 pub fn ended(

@@ -19,6 +19,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub use self::reload::Reloaded;
 use super::{
+    ended::NO_UID,
     manifests::{ManifestError, Reading},
     private::StateError,
     records::{Record, version},
@@ -27,7 +28,8 @@ use super::{
     state::State,
 };
 use crate::{
-    api::{UserSync, UserSyncStatus},
+    api::{UserSync, UserSyncRun, UserSyncStatus},
+    control::cause::ended,
     model::{
         job::SyncId,
         sync::Key,
@@ -134,7 +136,7 @@ impl Shared {
         let wanted = self.state.requests(key)?.applied(shown);
         let record = self.record(&mut world.records, key, &wanted)?;
         let status = self.state.status(&id(key))?;
-        let runs = world.runs.of(&self.state, key)?.into_iter().filter(|run| run.spec.uid == record.uid).collect();
+        let runs = world.runs.of(&self.state, key)?.into_iter().filter_map(|run| its_own(run, &record.uid)).collect();
         let sync = object(wanted, &record, status);
         let view = View { sync, runs, live: true, target_required: false, bounds: None };
         world.views.insert(key.clone(), View { live: false, ..view.clone() });
@@ -157,6 +159,14 @@ impl Shared {
         records.insert(key.clone(), record.clone());
         Ok(record)
     }
+}
+
+/// The run, if it is one of the sync with this UID. One that `usersync run` carried out is, and can be approved like any.
+fn its_own(mut run: UserSyncRun, uid: &str) -> Option<UserSyncRun> {
+    if run.spec.uid == NO_UID && ended(&run).is_some() {
+        uid.clone_into(&mut run.spec.uid);
+    }
+    (run.spec.uid == uid).then_some(run)
 }
 
 /// The object as a cluster would show it.
