@@ -137,6 +137,36 @@ fn everything_that_may_happen() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// One thing after the other, each as deep as it takes to see all of its consequences, with another leader in between.
+#[test]
+fn approvals() {
+    let left = Left { update: 1, approve: 1, files: 2, crash: 1, takeover: 1, ..NOTHING };
+    let found = explore("approvals", Control::new(DAILY, &[Kind::Held], left), depth(10), HasDiscoveries::AnyFailures);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn suspensions() {
+    let left = Left { clock: 1, suspend: 2, update: 1, files: 1, crash: 1, takeover: 1, ..NOTHING };
+    let found =
+        explore("suspensions", Control::new(POLLS, &[Kind::Good], left), depth(10), HasDiscoveries::AnyFailures);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn edits() {
+    let left = Left { clock: 1, edit: 1, update: 1, files: 1, crash: 1, takeover: 1, ..NOTHING };
+    let found = explore("edits", Control::new(POLLS, &[Kind::Good], left), depth(10), HasDiscoveries::AnyFailures);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn outages() {
+    let left = Left { clock: 1, outage: 2, update: 1, files: 1, crash: 1, takeover: 1, ..NOTHING };
+    let found = explore("outages", Control::new(DAILY, &[Kind::Good], left), depth(10), HasDiscoveries::AnyFailures);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 #[test]
 fn a_sync_that_was_just_made() {
     let left = Left { clock: 1, update: 1, files: 1, crash: 1, edit: 1, ..NOTHING };

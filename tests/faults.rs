@@ -4,6 +4,8 @@
 
 #[path = "faults/killed.rs"]
 mod killed;
+#[path = "faults/passage.rs"]
+mod passage;
 #[path = "faults/proxy.rs"]
 mod proxy;
 #[path = "faults/scene.rs"]

@@ -204,7 +204,11 @@ fn where_the_system_tells_nothing_it_is_looked_at_every_second() {
     assert_eq!((asked.code, world.names_of_users().len()), (0, 3), "{asked:?}");
     world.write_aged("hr.yaml", hr(&["suspend: true"]), 0);
     daemon.condition("hr", "Suspended", "True");
-    world.write_aged("more.yaml", named("more", &["source: {directory: {path: inbox}, files: more.csv}", "target: {table: more}"]), 0);
+    world.write_aged(
+        "more.yaml",
+        named("more", &["source: {directory: {path: inbox}, files: more.csv}", "target: {table: more}"]),
+        0,
+    );
     daemon.condition("more", "Ready", "True");
     fs::remove_file(world.path("more.yaml")).unwrap();
     wait("its status goes with it", || status(&world, "more").is_none().then_some(()));
