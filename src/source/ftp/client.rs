@@ -138,14 +138,14 @@ impl Client {
         // None of the replies is expected: each comes back whole as an "error".
         let asked = timeout(limit, self.ftp.custom_command(command, &[])).await;
         self.used = Instant::now();
-        whole(asked.unwrap_or_else(|_| Err(FtpError::DataConnectionAlreadyOpen)), || late(limit))
+        whole(asked.unwrap_or(Err(FtpError::DataConnectionAlreadyOpen)), || late(limit))
     }
 
     /// The next reply, to what was asked before.
     pub async fn reply(&mut self, limit: Duration) -> Result<Reply, Fault> {
         let read = timeout(limit, self.ftp.read_response_in(&[])).await;
         self.used = Instant::now();
-        whole(read.unwrap_or_else(|_| Err(FtpError::DataConnectionAlreadyOpen)), || Fault::stalled(limit))
+        whole(read.unwrap_or(Err(FtpError::DataConnectionAlreadyOpen)), || Fault::stalled(limit))
     }
 
     /// Asks for something that is done or refused.

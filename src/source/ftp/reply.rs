@@ -68,11 +68,11 @@ impl Reply {
     pub fn passive_port(&self) -> Option<u16> {
         let text = self.text();
         let numbers = text.split(|letter: char| !letter.is_ascii_digit() && letter != ',');
-        let six = numbers.filter_map(|group| {
+        let mut six = numbers.filter_map(|group| {
             let six: Vec<u8> = group.trim_matches(',').split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
             <[u8; 6]>::try_from(six).ok()
         });
-        let [.., high, low] = six.last()?;
+        let [.., high, low] = six.next_back()?;
         Some(u16::from_be_bytes([high, low])).filter(|port| *port != 0)
     }
 
