@@ -2,6 +2,7 @@
 //! that a source does there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod browse;
 mod disks;
 mod login;
 mod look;
