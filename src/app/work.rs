@@ -16,13 +16,15 @@ use crate::{
         job::{DEFAULT_NAMESPACE, JobProblem, bounded_job, references_digest},
         told::{self, run_status},
     },
-    engine::{attempt, probe, sight},
+    engine::{attempt, finish, probe, sight},
     host::local::state::{Spool, StateError},
     model::{
+        file::Fetched,
         job::{Bounds, Job, SyncId, SyncJob},
+        progress::Progress,
         reason::Reason,
         secret::References,
-        sync::{Candidate, Failure, Fitness, Found, Key, Tried},
+        sync::{Candidate, Failure, Fitness, Found, Key, Tried, Unfinished},
         view::Order,
     },
     ports::{Host, HostError, Ports, Source, UserStore, Watch, Work},
@@ -139,7 +141,11 @@ impl Worker {
         for warning in &ended.report.warnings {
             tracing::warn!(%warning, "the run warns");
         }
-        Ok(run_status(&ended.report, ended.file.as_ref(), ended.last.as_deref()))
+        let mut status = run_status(&ended.report, ended.file.as_ref(), ended.last.as_deref());
+        if let Some(left) = &ended.unfinished {
+            told::leaves(&mut status, left, ended.report.completion_time);
+        }
+        Ok(status)
     }
 }
 
@@ -178,14 +184,30 @@ impl Work for Worker {
     }
 
     async fn look(&self, sync: &UserSync, tried: &[Tried]) -> Result<Option<Candidate>, Failure> {
-        let unread = |error: HostError| Failure {
-            reason: Reason::ReferenceMissing,
-            message: format!("the Secrets and ConfigMaps that the spec names can't be read: {error}"),
-        };
         let (_, job) = self.job(sync).await.map_err(unread)?;
         let job = job?;
         let store = async || self.store(&job, Mode::Simulation).await;
         sight(&job, &*self.source(&job), store, tried).await.map_err(|error| error.failure())
+    }
+
+    async fn finish(&self, sync: &UserSync, aside: &[Fetched]) -> Result<Option<Unfinished>, Failure> {
+        let (_, job) = self.job(sync).await.map_err(unread)?;
+        let sync = job?;
+        let spool = Spool::of(&self.data, &sync.sync).map_err(|error| local(error.to_string()))?;
+        let run = "finish".to_owned();
+        let folder = spool.folder(&run).map_err(|error| local(error.to_string()))?;
+        let ports = Ports {
+            source: self.source(&sync),
+            store: self.store(&sync, Mode::Import).await,
+            reports: Arc::new(self.reports.clone()),
+            watch: Arc::new(Nobody),
+        };
+        let job = Job { sync, run, mode: Mode::Import, approval: None, after: None, tried: None, settled: None };
+        let left = finish(&job, &ports, &folder, aside).await;
+        if let Err(error) = tidy(&spool, &job, &*ports.store).await {
+            tracing::warn!(%error, "what killed runs left in the spool can't be removed");
+        }
+        left
     }
 
     async fn run(&self, order: &Order, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, HostError> {
@@ -238,6 +260,19 @@ fn key(metadata: &ObjectMeta) -> Key {
 fn missing(problems: Vec<JobProblem>) -> Failure {
     let lines: Vec<String> = problems.iter().map(JobProblem::to_string).collect();
     Failure { reason: Reason::ReferenceMissing, message: lines.join("\n") }
+}
+
+/// What is said of references that can't be read.
+fn unread(error: HostError) -> Failure {
+    let message = format!("the Secrets and ConfigMaps that the spec names can't be read: {error}");
+    Failure { reason: Reason::ReferenceMissing, message }
+}
+
+/// Watches what nobody watches.
+struct Nobody;
+
+impl Watch for Nobody {
+    fn at(&self, _: Progress) {}
 }
 
 fn local(message: String) -> Failure {

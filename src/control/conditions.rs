@@ -22,7 +22,9 @@ use super::{
 use crate::{
     api::{UserSync, UserSyncRun, UserSyncStatus, usersync::status::Connection},
     model::{
-        condition::{ConditionReason, READY, RECONCILING, REQUEST_REFUSED, SOURCE_READY, STALLED, SUSPENDED, SYNCED},
+        condition::{
+            ConditionReason, READY, RECONCILING, REQUEST_REFUSED, SOURCE_READY, STALLED, SUSPENDED, SYNCED, UNFINISHED,
+        },
         reason::Reason,
         view::{Malformed, Memory, View},
     },
@@ -80,9 +82,29 @@ fn of_sync(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp) -> Use
     said.while_true(SUSPENDED, sync.spec.suspend.then(|| (ConditionReason::Suspended.as_str(), suspended.to_owned())));
     let refused = annotation_problem(sync).map(|message| (ConditionReason::InvalidAnnotation.as_str(), message));
     said.while_true(REQUEST_REFUSED, refused);
+    let left = unfinished(&before, &status, memory);
+    said.while_true(UNFINISHED, left.as_ref().map(|(reason, message)| (reason.as_str(), message.clone())));
     status.conditions = said.conditions;
     status.connection = Some(connection(sync, &status));
     status
+}
+
+/// What runs have left to do, as the last try to finish it, or else the last run found: reason and message.
+fn unfinished(before: &UserSyncStatus, status: &UserSyncStatus, memory: &Memory) -> Option<(String, String)> {
+    let said = |status: &UserSyncStatus| {
+        let said = status.conditions.iter().find(|said| said.type_ == UNFINISHED)?;
+        Some((said.reason.clone(), said.message.clone()))
+    };
+    let found = match memory.finished.as_ref().map(|finished| &finished.left) {
+        Some(Ok(left)) => left.as_ref().map(|left| (left.reason.to_string(), left.message.clone())),
+        Some(Err(_)) | None => said(status),
+    };
+    // A time in a name, or a count: the same trouble as before, and nothing is written for it.
+    let plain = |text: &str| text.chars().filter(|letter| !letter.is_ascii_digit()).collect::<String>();
+    let same = |(reason, message): &(String, String)| {
+        found.as_ref().is_some_and(|found| found.0 == *reason && plain(&found.1) == plain(message))
+    };
+    said(before).filter(same).or(found)
 }
 
 /// Everything that code finds wrong with the spec.

@@ -5,10 +5,12 @@
 //! | `claim` | how a run is claimed: what the status says before the run is made |
 //! | `active` | what becomes of the run that was claimed |
 //! | `probes` | whether source and target are to be asked |
+//! | `finish` | whether to finish what runs have left to do |
 //! | `polls` | whether to look into the folder, and what a look means |
 
 mod active;
 mod claim;
+mod finish;
 mod polls;
 mod probes;
 #[cfg(test)]
@@ -17,11 +19,12 @@ mod tests;
 use jiff::Timestamp;
 
 use self::{claim::claim, polls::Poll, probes::Probe};
-pub use self::{polls::sight, probes::probed};
+pub use self::{finish::finished, polls::sight, probes::probed};
 use super::{
     cause::ended,
     conditions::{says_invalid, status},
     history::expired,
+    known::aside,
     requests,
     schedule::Due,
     told,
@@ -88,7 +91,11 @@ fn next(view: &View, sync: &UserSync, status: &UserSyncStatus, memory: &Memory, 
     if let Probe::Now { login } = probe {
         return Decision::Probe { login };
     }
-    let mut until = vec![probe.at()];
+    let finish = finish::due(sync, status, memory);
+    if finish.is_some_and(|at| at <= now) {
+        return Decision::Finish { aside: aside(&sync.spec, &view.runs) };
+    }
+    let mut until = vec![probe.at(), finish];
     if let Some(due) = Due::new(sync, status).filter(|_| !sync.spec.suspend) {
         if due.polls() {
             match polls::due(view, sync, status, memory, &due, now) {

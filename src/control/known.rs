@@ -6,7 +6,12 @@ use super::{
 };
 use crate::{
     api::{Mode, UserSyncRun, UserSyncSpec},
-    model::{file::Stamp, reason::Reason, sync::Tried},
+    model::{
+        condition::{ConditionReason, UNFINISHED},
+        file::{Fetched, Stamp},
+        reason::Reason,
+        sync::Tried,
+    },
 };
 
 /// The files that runs of the sync held, or failed to import because of what they are, with the spec as it is: the schedule
@@ -26,6 +31,23 @@ fn one(run: &UserSyncRun) -> Option<Tried> {
         return None;
     }
     Some(Tried { file: file_of(run)?, held })
+}
+
+/// The files that runs with the spec as it is failed to import, and could not set aside afterwards.
+pub fn aside(spec: &UserSyncSpec, runs: &[UserSyncRun]) -> Vec<Fetched> {
+    let digest = spec_digest(spec);
+    let left = |run: &&UserSyncRun| {
+        let said = run.status.iter().flat_map(|status| &status.conditions);
+        let mut said = said.filter(|said| said.type_ == UNFINISHED);
+        run.spec.mode == Mode::Import
+            && spec_digest(&run.spec.sync_spec) == digest
+            && said.any(|said| said.reason == ConditionReason::FileNotSetAside.as_str())
+    };
+    let file = |run: &UserSyncRun| {
+        let sha256 = run.status.as_ref()?.file.as_ref()?.sha256.clone().unwrap_or_default();
+        Some(Fetched { stamp: file_of(run)?, sha256 })
+    };
+    runs.iter().filter(left).filter_map(file).collect()
 }
 
 /// The file of a run that has ended, as it was listed then.

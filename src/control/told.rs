@@ -6,10 +6,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use crate::{
     api::{Basis, UserSyncRunStatus},
     model::{
-        condition::SUCCEEDED,
+        condition::{SUCCEEDED, UNFINISHED},
         file::Stamp,
         reason::{Reason, Verdict},
         report::RunReport,
+        sync::Unfinished,
     },
 };
 
@@ -40,6 +41,13 @@ pub fn run_status(report: &RunReport, file: Option<&Stamp>, last: Option<&str>) 
             attempt: None,
         }),
     }
+}
+
+/// Says in the status of a run that has ended what it left to do.
+pub fn leaves(status: &mut UserSyncRunStatus, left: &Unfinished, now: Timestamp) {
+    status
+        .conditions
+        .push(Condition { type_: UNFINISHED.into(), ..succeeded("True", left.reason.as_str(), &left.message, now) });
 }
 
 /// The status of a run that UserSync did not make.

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     model::{
+        condition::ConditionReason,
         file::{Fetched, Stamp},
         job::{After, Job},
         ledger::OpenStep,
@@ -26,18 +27,14 @@ pub(super) async fn finish(job: &Job, ports: &Ports, spool: &Path, fetched: &Fet
                 record.warnings.extend(note);
                 close(job, ports, &job.run, OpenStep::Archive, record).await;
             }
-            Err(why) => record.warnings.push(format!(
-                "the import is committed, but {} could not be put away: {why}. The next run tries again; the file is not \
-                 imported twice",
-                fetched.stamp.name
-            )),
+            Err(why) => not_moved(record, &job.run, &fetched.stamp.name, &why.to_string()),
         }
     }
     match publish(job, ports, &spool::report(spool)).await {
         Ok(()) => close(job, ports, &job.run, OpenStep::Publish, record).await,
         Err(why) => {
             record.reports = Default::default();
-            record.warnings.push(format!("the import is committed, but its report is not published yet: {why}"));
+            not_published(record, &job.run, &why);
         }
     }
 }
@@ -52,8 +49,31 @@ pub(super) async fn after_failure(job: &Job, ports: &Ports, record: &mut Record,
     let sha256 = record.file.as_ref().and_then(|file| file.sha256.clone()).unwrap_or_default();
     match put_away(job, ports, &stamp, &sha256, after).await {
         Ok(note) => record.warnings.extend(note),
-        Err(why) => record.warnings.push(format!("{} could not be moved aside: {why}", stamp.name)),
+        Err(why) => not_aside(record, &stamp.name, &why.to_string()),
     }
+}
+
+/// An imported file stays where it is.
+pub(super) fn not_moved(record: &mut Record, run: &str, name: &str, why: &str) {
+    record.leave(
+        ConditionReason::FileNotMoved,
+        format!(
+            "{name} is imported (run {run}), but could not be put away: {why} It is tried again, and not imported twice"
+        ),
+    );
+}
+
+/// A file that can't be imported stays where it is.
+pub(super) fn not_aside(record: &mut Record, name: &str, why: &str) {
+    let message = format!("{name} can't be imported, and could not be moved aside: {why} That is tried again");
+    record.leave(ConditionReason::FileNotSetAside, message);
+}
+
+/// The report of a committed run stays in the spool.
+pub(super) fn not_published(record: &mut Record, run: &str, why: &str) {
+    let message =
+        format!("the import of run {run} is committed, but its report is not published yet: {why}. It is tried again");
+    record.leave(ConditionReason::ReportNotPublished, message);
 }
 
 /// Notes a step as done.

@@ -34,3 +34,4 @@ pub use outcome::{Ended, RunError, TakenOver};
 pub use preview::{Preview, PreviewMapped, PreviewRow, preview};
 pub use probe::probe;
 pub use run::{attempt, run};
+pub use settle::finish;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::{
     api::Mode,
     model::{
+        condition::ConditionReason,
         counts::Counts,
         file::Stamp,
         job::{Job, Shown},
@@ -14,7 +15,7 @@ use crate::{
         progress::Step,
         reason::Reason,
         report::{FileReport, GuardReport, Looked, LookedName, Reports, RunReport, Sample, Timings},
-        sync::Failure,
+        sync::{Failure, Unfinished},
     },
     ports::{ReportError, SourceError, StoreError},
     sync::decode::DecodeError,
@@ -35,6 +36,8 @@ pub struct Ended {
     pub more: bool,
     /// The committed run that was the last one when this one began: what an approval of it goes by.
     pub last: Option<String>,
+    /// What is left to do.
+    pub unfinished: Option<Unfinished>,
 }
 
 /// Why a run ended without its import.
@@ -146,6 +149,8 @@ pub(super) struct Record {
     pub looked: Looked,
     pub more: bool,
     pub last: Option<LedgerRow>,
+    /// What is left to do, of this run or an earlier one.
+    pub unfinished: Option<Unfinished>,
     started: Timestamp,
     clock: Instant,
     step: Instant,
@@ -167,11 +172,18 @@ impl Record {
             looked: Looked::default(),
             more: false,
             last: None,
+            unfinished: None,
             started: Timestamp::now(),
             clock: Instant::now(),
             step: Instant::now(),
             timings: Timings::default(),
         }
+    }
+
+    /// Notes that something is left to do: the first of these is told as the condition.
+    pub fn leave(&mut self, reason: ConditionReason, message: String) {
+        self.warnings.push(message.clone());
+        self.unfinished.get_or_insert(Unfinished { reason, message });
     }
 
     /// Ends a step: what passed since the last one was its time.

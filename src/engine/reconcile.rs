@@ -13,13 +13,14 @@ use super::{
 use crate::{
     api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncStatus},
     control::{
-        decide::{probed, sight},
+        decide::{finished, probed, sight},
         events::events,
         known::tried,
         told::{failed, orphaned},
     },
     model::{
         event::EventKind,
+        file::Fetched,
         reason::Reason,
         sync::{Key, Tried},
         view::{Attempted, Decision, Looked, Order, View},
@@ -53,7 +54,7 @@ pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Ti
             }
             return Ok(until);
         }
-        let asks = matches!(decision, Decision::Probe { .. } | Decision::Look { .. });
+        let asks = matches!(decision, Decision::Probe { .. } | Decision::Look { .. } | Decision::Finish { .. });
         let (version, overtaken) = match step(world, key, &view, &decision).await {
             Ok(version) => (version, false),
             // Somebody else wrote meanwhile: what is there now says what to do.
@@ -101,6 +102,7 @@ async fn step(world: &Arc<World>, key: &Key, view: &View, decision: &Decision) -
         }
         Decision::Probe { login } => probe(world, key, view, *login).await?,
         Decision::Look { slot, tried } => look(world, key, view, *slot, tried.as_deref().unwrap_or_default()).await,
+        Decision::Finish { aside } => finish(world, key, view, aside).await,
         Decision::Wait(_) | Decision::Refresh => {}
     }
     Ok(None)
@@ -172,6 +174,7 @@ fn through(world: &World, key: Key, reach: &AtWork, ended: Option<Attempted>) {
         (memory.at_work, memory.trouble, memory.hurried) = (None, None, false);
         // What the run found out of source and target is newer.
         memory.probed = None;
+        memory.finished = None;
         memory.ended = ended;
     });
     let _ = world.wake.send(key);
@@ -194,6 +197,15 @@ async fn look(world: &World, key: &Key, view: &View, slot: Timestamp, tried: &[T
     world.with(key, |memory| {
         let found = sight(sync, memory.looked.as_ref(), seen, now);
         memory.looked = Some(Looked { generation: generation(sync), slot, at: now, found });
+    });
+}
+
+async fn finish(world: &World, key: &Key, view: &View, aside: &[Fetched]) {
+    let Ok(sync) = &view.sync else { return };
+    let left = world.work.finish(sync, aside).await;
+    let now = Timestamp::now();
+    world.with(key, |memory| {
+        memory.finished = Some(finished(memory.finished.as_ref(), generation(sync), left, now));
     });
 }
 

@@ -224,6 +224,7 @@ pub(super) async fn conclude(
         file: record.stamp,
         more: record.more,
         last: record.last.map(|row| row.run),
+        unfinished: record.unfinished,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    archive::{close, put_away},
+    archive::{close, not_aside, not_moved, not_published, put_away},
     outcome::{Record, RunError},
     report::REPORT,
     spool,
@@ -11,9 +11,11 @@ use super::{
 use crate::{
     api::Mode,
     model::{
+        file::Fetched,
         job::Job,
         ledger::{LedgerRow, OpenStep},
         report::{FileReport, Reports},
+        sync::{Failure, Unfinished},
     },
     ports::Ports,
 };
@@ -57,6 +59,32 @@ pub(super) async fn earlier_runs(job: &Job, ports: &Ports, spool: &Path, record:
     }
 }
 
+/// Finishes what runs left to do, without a run: what earlier ones committed, and files that failed ones could not set aside.
+/// Says what is still left. A source that can't be used at all is a failure: nothing was tried.
+pub async fn finish(job: &Job, ports: &Ports, spool: &Path, aside: &[Fetched]) -> Result<Option<Unfinished>, Failure> {
+    let rows = ports.store.unfinished(&job.sync.sync).await.map_err(|error| RunError::from(error).failure())?;
+    let moves = rows.iter().filter(|row| row.open.contains(&OpenStep::Archive)).map(|row| &row.file);
+    if let Some(first) = moves.chain(aside.iter().map(|file| &file.stamp)).next() {
+        ports.source.stat(&first.name).await.map_err(|error| RunError::from(error).failure())?;
+    }
+    let mut record = Record::begin(job);
+    record.warnings.clear();
+    for row in rows {
+        let theirs = spool.parent().map_or_else(|| spool.join(&row.run), |beside| beside.join(&row.run));
+        open_steps(job, ports, &theirs, &row, &mut record).await;
+    }
+    for Fetched { stamp, sha256 } in aside {
+        match put_away(job, ports, stamp, sha256, &job.sync.take.after_failure).await {
+            Ok(note) => record.warnings.extend(note),
+            Err(why) => not_aside(&mut record, &stamp.name, &why.to_string()),
+        }
+    }
+    for warning in &record.warnings {
+        tracing::info!(sync = %job.sync.sync, "{warning}");
+    }
+    Ok(record.unfinished)
+}
+
 /// Finishes a committed run. Says where its report is, if it was published just now.
 async fn open_steps(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow, record: &mut Record) -> Option<Reports> {
     let mut reports = None;
@@ -70,10 +98,10 @@ async fn open_steps(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow, rec
         };
         match done {
             Ok(()) => close(job, ports, &row.run, *step, record).await,
-            Err(why) => record.warnings.push(format!(
-                "run {} imported {}, but is not finished ({step:?}): {why}. The next run tries again",
-                row.run, row.file.name
-            )),
+            Err(why) => match step {
+                OpenStep::Archive => not_moved(record, &row.run, &row.file.name, &why),
+                OpenStep::Publish => not_published(record, &row.run, &why),
+            },
         }
     }
     reports

@@ -28,6 +28,9 @@ conditions! {
     SUSPENDED = "Suspended";
     /// Only while True: an annotation that asks for something can't be obeyed.
     REQUEST_REFUSED = "RequestRefused";
+    /// Only while True, of a UserSync and of the run that left it so: an import is committed or has failed, but what follows it
+    /// is not done yet. It is tried again by itself; nothing is imported twice.
+    UNFINISHED = "Unfinished";
     /// Of a UserSyncRun: Unknown while it works.
     SUCCEEDED = "Succeeded";
 }
@@ -51,5 +54,11 @@ reasons! {
         InvalidAnnotation,
         /// The run waits for its turn or has begun.
         Running,
+        /// The imported file could not be moved or deleted, as `afterImport` says.
+        FileNotMoved,
+        /// The file that can't be imported could not be moved or deleted, as `afterFailure` says.
+        FileNotSetAside,
+        /// The report of an import could not be published.
+        ReportNotPublished,
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{file::Stamp, reason::Reason};
+use super::{condition::ConditionReason, file::Stamp, reason::Reason};
 
 /// A UserSync's namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +46,15 @@ pub struct Failure {
     /// In one word.
     pub reason: Reason,
     /// What, where, why, what to do; no secret.
+    pub message: String,
+}
+
+/// What a run that has ended left to do: it is tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// In one word.
+    pub reason: ConditionReason,
+    /// What, where, why; no secret.
     pub message: String,
 }
 

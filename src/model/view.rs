@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{
-    file::Stamp,
+    file::{Fetched, Stamp},
     job::{Approval, Bounds},
-    sync::{Failure, Fitness, Tried},
+    sync::{Failure, Fitness, Tried, Unfinished},
 };
 use crate::api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncStatus};
 
@@ -53,6 +53,21 @@ pub struct Memory {
     pub tried: Option<(i64, Vec<Tried>)>,
     /// The run at work was told to hurry.
     pub hurried: bool,
+    /// The last try to finish what runs have left to do, since the last of them.
+    pub finished: Option<Finished>,
+}
+
+/// A try to finish what runs have left to do.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The generation of the spec.
+    pub generation: i64,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How many tries in a row left something.
+    pub failures: u32,
+    /// What is left; None: nothing. The failure is why that can't be said.
+    pub left: Result<Option<Unfinished>, Failure>,
 }
 
 /// An attempt to carry out a run that has come to its end.
@@ -154,6 +169,11 @@ pub enum Decision {
         slot: Timestamp,
         /// Files that are passed over; None: that must be found out from the runs.
         tried: Option<Vec<Tried>>,
+    },
+    /// Finish what runs have left to do.
+    Finish {
+        /// Files that could not be set aside after their runs had failed.
+        aside: Vec<Fetched>,
     },
 }
 

@@ -9,7 +9,8 @@ use super::{HostError, Watch};
 use crate::{
     api::{UserSync, UserSyncRunStatus},
     model::{
-        sync::{Candidate, Failure, Fitness, Tried},
+        file::Fetched,
+        sync::{Candidate, Failure, Fitness, Tried, Unfinished},
         view::Order,
     },
 };
@@ -22,6 +23,10 @@ pub trait Work: Send + Sync {
 
     /// The file that a scheduled run would take now; None: there is none.
     async fn look(&self, sync: &UserSync, tried: &[Tried]) -> Result<Option<Candidate>, Failure>;
+
+    /// Finishes what committed runs left open, and sets these files aside whose runs failed; no run of the sync is at work.
+    /// Says what is still left; None: nothing.
+    async fn finish(&self, sync: &UserSync, aside: &[Fetched]) -> Result<Option<Unfinished>, Failure>;
 
     /// Carries a run out, once, and says how it ended: a status with `Succeeded` True or False. Dropped before its end, the
     /// run has happened or not, never half; the next call for the same run finds out.

@@ -179,6 +179,7 @@ impl Control {
             Decision::Refresh => Choice::Forget(Vec::new()),
             Decision::Forget(runs) => Choice::Forget(runs.iter().map(|run| self.runs.stored(run)).collect()),
             Decision::Probe { login } => Choice::Probe(login),
+            Decision::Finish { .. } => unreachable!("no run here leaves anything to do"),
             Decision::Look { slot, tried } => Choice::Look(slot, self.tried.kept(&tried)),
         }
     }

@@ -21,9 +21,10 @@ use usersync::{
     engine::controller::{Controller, Options},
     model::{
         event::Event,
+        file::Fetched,
         reason::Reason,
         secret::References,
-        sync::{Candidate, Failure, Fitness, Found, Key, Tried},
+        sync::{Candidate, Failure, Fitness, Found, Key, Tried, Unfinished},
         view::{Order, View},
     },
     ports::{Host, HostError, Observer, Watch, Work},
@@ -295,6 +296,10 @@ impl Work for World {
     }
 
     async fn look(&self, _: &UserSync, _: &[Tried]) -> Result<Option<Candidate>, Failure> {
+        Ok(None)
+    }
+
+    async fn finish(&self, _: &UserSync, _: &[Fetched]) -> Result<Option<Unfinished>, Failure> {
         Ok(None)
     }
 

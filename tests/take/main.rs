@@ -2,6 +2,8 @@
 //! and damaged, under odd names.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod moved;
+mod names;
 mod packed;
 mod resumed;
 mod scene;

@@ -6,7 +6,7 @@ use crate::{
     api::{Mode, Trigger, UserSyncRun, UserSyncStatus, usersync::status::RunSummary},
     control::cause::{ended, ended_at},
     model::{
-        condition::SYNCED,
+        condition::{ConditionReason, SYNCED, UNFINISHED},
         reason::{Reason, Verdict},
     },
 };
@@ -23,11 +23,29 @@ pub(super) fn fold(status: &mut UserSyncStatus, run: &UserSyncRun) {
         _ => {}
     }
     remember(status, run);
+    unfinished(status, run);
     // Where there was nothing to import, or it was not this run's fault, the verdict before stays.
     let says_nothing = [Reason::NoFile, Reason::ApprovalOutdated, Reason::Stopped, Reason::Refused];
     let reason = ended(run).and_then(|(_, reason, _)| Reason::named(reason));
     if !reason.is_some_and(|reason| says_nothing.contains(&reason)) {
         synced(status, run);
+    }
+}
+
+/// Notes what the run, or one before it, left to do. A run that got as far as to the file has tried to finish the imports before
+/// it; a file that could not be set aside is none of its business.
+fn unfinished(status: &mut UserSyncStatus, run: &UserSyncRun) {
+    let left = run.status.iter().flat_map(|status| &status.conditions).find(|said| said.type_ == UNFINISHED);
+    let tried = run.spec.mode == Mode::Import
+        && ended(run).and_then(|(_, reason, _)| Reason::named(reason)).is_some_and(Reason::used_both);
+    let aside = ConditionReason::FileNotSetAside.as_str();
+    match left {
+        Some(left) => {
+            status.conditions.retain(|said| said.type_ != UNFINISHED);
+            status.conditions.push(left.clone());
+        }
+        None if tried => status.conditions.retain(|said| said.type_ != UNFINISHED || said.reason == aside),
+        None => {}
     }
 }
 

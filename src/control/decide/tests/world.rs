@@ -8,14 +8,14 @@ use crate::{
     api::{APPROVE, FileReport, GuardReport, Trigger, UserSync, UserSyncRun, UserSyncStatus},
     control::{
         cause::{ended, run_name},
-        decide::{decide, probed, sight},
-        told::failed,
+        decide::{decide, finished, probed, sight},
+        told::{failed, leaves},
     },
     model::{
         file::Stamp,
         job::Approval,
         reason::{Reason, Verdict},
-        sync::{Candidate, Cause, Failure, Fitness, Found, Tried},
+        sync::{Candidate, Cause, Failure, Fitness, Found, Tried, Unfinished},
         view::{Attempted, Decision, Looked, Memory, View},
     },
 };
@@ -35,6 +35,8 @@ pub struct World {
     /// How runs end, and whether they do.
     pub run_reason: Reason,
     pub runs_end: bool,
+    /// What runs leave to do, and what is left after it was tried again.
+    pub left: Result<Option<Unfinished>, Failure>,
     /// Probes that logged in.
     pub logins: u32,
     /// What each run that was carried out was given.
@@ -65,6 +67,7 @@ impl World {
             references: "a".into(),
             run_reason: Reason::Completed,
             runs_end: true,
+            left: Ok(None),
             logins: 0,
             approvals: Vec::new(),
         }
@@ -194,6 +197,17 @@ impl World {
                 self.memory.probed = Some(probed(self.memory.probed.as_ref(), generation, fitness, login, self.now));
                 "probe".into()
             }
+            Decision::Finish { aside } => {
+                let left = self.left.clone();
+                self.memory.finished = Some(finished(
+                    self.memory.finished.as_ref(),
+                    self.sync.metadata.generation.unwrap(),
+                    left,
+                    self.now,
+                ));
+                let names: Vec<_> = aside.iter().map(|file| format!(" {}", file.stamp.name)).collect();
+                format!("finish{}", names.concat())
+            }
             Decision::Look { slot, tried } => {
                 let tried = tried.unwrap();
                 let known = |file: &Stamp| tried.iter().any(|tried: &Tried| tried.file == *file);
@@ -216,7 +230,10 @@ impl World {
         status.basis.as_mut().unwrap().modified = Some(file.mtime);
         status.file = Some(FileReport { name: file.name, size: file.size, sha256: Some("ab".repeat(32)), rows: None });
         status.guard = Some(GuardReport { removals: 412, ..GuardReport::default() });
-        (self.memory.at_work, self.memory.probed) = (None, None);
+        if let Ok(Some(left)) = &self.left {
+            leaves(&mut status, left, self.now);
+        }
+        (self.memory.at_work, self.memory.probed, self.memory.finished) = (None, None, None);
         self.memory.ended = Some(Attempted { run: name.into(), attempt: "one".into(), status });
     }
 
