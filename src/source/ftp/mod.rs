@@ -14,8 +14,6 @@ mod moving;
 mod pinned;
 mod reply;
 mod rights;
-#[cfg(test)]
-mod tests;
 mod tls;
 mod transfer;
 mod validity;
@@ -154,3 +152,6 @@ impl Source for Ftp {
         self.client.lock().await.take();
     }
 }
+
+#[cfg(test)]
+mod tests;
