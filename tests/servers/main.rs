@@ -4,9 +4,12 @@
 
 mod browse;
 mod disks;
+mod faults;
+mod link;
 mod login;
 mod look;
 mod moving;
+mod runs;
 mod starts;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,0 +1,212 @@
+//! A line that fails at every place, one after the other: the source says so in its own terms, loses nothing, and goes on over
+//! the repaired line.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream};
+use usersync::{
+    model::{
+        file::Stamp,
+        job::{FtpJob, SourceJob, SourceTimeouts},
+    },
+    ports::{Source, SourceError},
+};
+
+use crate::{
+    link::{Fault, Link, Place},
+    noise,
+    support::ftpd::{Brand, Ftpd, Protocol, Setup, open},
+};
+
+/// What a stalled line costs each time, and longer than anything takes that goes well.
+const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUTS: SourceTimeouts =
+    SourceTimeouts { connect: PATIENCE, login: PATIENCE, first_byte: PATIENCE, stall: PATIENCE };
+/// So many places are tried at once.
+const AT_ONCE: usize = 12;
+/// More messages than any errand takes.
+const MESSAGES: usize = 120;
+
+/// Everything that a run wants of a source.
+async fn errand(source: &dyn Source, content: &[u8]) -> Result<(), SourceError> {
+    let listed = source.list().await?;
+    let file = Stamp::from(listed.iter().find(|listed| listed.name == "users.csv").expect("the file is listed"));
+    let mut fetched = Vec::new();
+    source.fetch(&file, 0, &mut fetched, &|_| {}).await?;
+    assert!(fetched == content, "{} bytes instead of {}", fetched.len(), content.len());
+    source.rename("users.csv", "bak/users.csv").await
+}
+
+/// A folder with a file on the server, and a line to it.
+struct Scene<'a> {
+    server: &'a Ftpd,
+    folder: String,
+    content: &'a [u8],
+    link: Link,
+    source: Arc<dyn Source>,
+}
+
+impl<'a> Scene<'a> {
+    async fn new(server: &'a Ftpd, number: u8, content: &'a [u8]) -> Self {
+        let link = Link::new(server, 1, number).await;
+        let folder = number.to_string();
+        server.make_folder(&folder);
+        server.put(&format!("{folder}/users.csv"), content);
+        let source = open(job(server, &link, &folder));
+        Self { server, folder, content, link, source }
+    }
+
+    /// The file is on the server, once, byte for byte. Whether it was moved.
+    fn moved(&self) -> bool {
+        let folder = self.server.outbox().join(&self.folder);
+        let here = fs::read(folder.join("users.csv")).ok();
+        let there = fs::read(folder.join("bak/users.csv")).ok();
+        assert!(here.is_some() != there.is_some(), "{:?}: here or there", self.folder);
+        assert!(here.as_ref().or(there.as_ref()).unwrap() == self.content, "{:?}: its content", self.folder);
+        there.is_some()
+    }
+
+    /// The errand with this fault, and again without. False: the errand was done before it came to that.
+    async fn try_with(&self, place: Place, fault: Fault) -> bool {
+        self.link.fail(place, fault);
+        let ended = errand(&*self.source, self.content).await;
+        if !self.link.reached() {
+            ended.unwrap_or_else(|error| panic!("{place:?}, not reached: {error}"));
+            return false;
+        }
+        let moved = self.moved();
+        if let Err(error) = &ended {
+            let text = error.to_string();
+            assert!(matches!(error, SourceError::Unreachable(_)), "{fault:?} at {place:?}: {error:?}");
+            assert!(
+                text.contains(&self.link.address.to_string()) && text.ends_with('.'),
+                "{fault:?} at {place:?}: {text}"
+            );
+            // Which of them ran out, and how to have it run longer; or that it goes on by itself.
+            let parts: &[&str] = match fault {
+                Fault::Stall => &["source.timeouts."],
+                Fault::Cut | Fault::CutControl => &["again", "goes on", "Check source.", "firewall"],
+            };
+            assert!(parts.iter().any(|part| text.contains(part)), "{fault:?} at {place:?}: {text}");
+        }
+        self.link.repair();
+        if moved {
+            // The answer was lost, the move was not.
+            let names =
+                self.source.list().await.unwrap_or_else(|error| panic!("after {fault:?} at {place:?}: {error}"));
+            assert!(names.iter().all(|listed| listed.name != "users.csv"));
+        } else {
+            let again = errand(&*self.source, self.content).await;
+            again.unwrap_or_else(|error| panic!("after {fault:?} at {place:?}: {error}"));
+            assert!(self.moved());
+        }
+        true
+    }
+}
+
+/// The folder's job by way of the line.
+fn job(server: &Ftpd, link: &Link, folder: &str) -> SourceJob {
+    let path = format!("{}/{folder}", server.path());
+    if server.setup.protocol == Protocol::Sftp {
+        let mut job = server.sftp_job();
+        (job.host, job.path, job.timeouts) = (link.address.to_string(), path, TIMEOUTS);
+        return SourceJob::Sftp(Box::new(job));
+    }
+    SourceJob::Ftp(Box::new(FtpJob { host: link.address.to_string(), path, timeouts: TIMEOUTS, ..server.job() }))
+}
+
+/// Fails at each message of the control connection in turn.
+async fn at_each_message(brand: Brand, protocol: Protocol, fault: Fault, step: usize) {
+    let server = Ftpd::start(brand, Setup { protocol, session_reuse: brand != Brand::PureFtpd, ..Setup::default() });
+    let content = noise(40_000);
+    let places = (0..MESSAGES).step_by(step).flat_map(|at| [Place::Reply(at), Place::Request(at + 1)]);
+    let tried = stream::iter(places.zip(1_u8..).map(|(place, number)| {
+        let (server, content) = (&server, &content);
+        async move { Scene::new(server, number, content).await.try_with(place, fault).await }
+    }));
+    // In order, and no more than a few behind the errand's end.
+    let reached = tried.buffered(AT_ONCE).take_while(|reached| std::future::ready(*reached)).count().await;
+    assert!(reached >= 20 / step, "the errand had only {reached} places to fail at");
+}
+
+/// Fails at the beginning, within and at the end of what comes over each data connection.
+async fn at_each_data_connection(brand: Brand, protocol: Protocol, fault: Fault) {
+    let server = Ftpd::start(brand, Setup { protocol, session_reuse: brand != Brand::PureFtpd, ..Setup::default() });
+    let content = noise(400_000);
+    let places =
+        [(0, 0), (0, 20), (1, 0), (1, 1), (1, 150_000), (1, 399_999)].map(|(at, after)| Place::Data(at, after));
+    let tried = stream::iter(places.into_iter().zip(1_u8..).map(|(place, number)| {
+        let (server, content) = (&server, &content);
+        async move {
+            assert!(
+                Scene::new(server, number, content).await.try_with(place, fault).await,
+                "{place:?} was not reached"
+            );
+        }
+    }));
+    tried.buffered(AT_ONCE).collect::<Vec<()>>().await;
+}
+
+macro_rules! messages {
+    ($($name:ident: $brand:ident by $protocol:ident, $fault:ident, every $step:literal;)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            at_each_message(Brand::$brand, Protocol::$protocol, Fault::$fault, $step).await;
+        })*
+    };
+}
+
+messages! {
+    vsftpd_cut_at_each_message: Vsftpd by Ftp, Cut, every 1;
+    vsftpd_silent_at_each_message: Vsftpd by Ftp, Stall, every 2;
+    vsftpd_cut_at_each_encrypted_message: Vsftpd by Explicit, Cut, every 1;
+    proftpd_silent_at_each_encrypted_message: ProFtpd by Explicit, Stall, every 2;
+    proftpd_cut_at_each_message_after_tls: ProFtpd by Implicit, Cut, every 1;
+    pureftpd_cut_at_each_message: PureFtpd by Ftp, Cut, every 1;
+    openssh_cut_at_each_message: OpenSsh by Sftp, Cut, every 2;
+    openssh_silent_at_each_message: OpenSsh by Sftp, Stall, every 3;
+}
+
+macro_rules! data {
+    ($($name:ident: $brand:ident by $protocol:ident, $fault:ident;)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            at_each_data_connection(Brand::$brand, Protocol::$protocol, Fault::$fault).await;
+        })*
+    };
+}
+
+data! {
+    vsftpd_data_cut: Vsftpd by Ftp, Cut;
+    vsftpd_data_silent: Vsftpd by Explicit, Stall;
+    vsftpd_control_cut_during_data: Vsftpd by Explicit, CutControl;
+    proftpd_data_cut: ProFtpd by Explicit, Cut;
+    proftpd_data_silent: ProFtpd by Ftp, Stall;
+    proftpd_control_cut_during_data: ProFtpd by Ftp, CutControl;
+    pureftpd_data_cut: PureFtpd by Explicit, Cut;
+    pureftpd_control_cut_during_data: PureFtpd by Ftp, CutControl;
+}
+
+/// 10 kB each second is slow, and no stall: the whole takes longer than the time-out, none of it does.
+#[tokio::test]
+async fn slow_is_not_silent() {
+    let server = Ftpd::start(Brand::Vsftpd, Setup { protocol: Protocol::Explicit, ..Setup::default() });
+    let content = noise(45_000);
+    server.make_folder("slow");
+    server.put("slow/users.csv", &content);
+    let link = Link::slow(&server, 1, 10_000).await;
+    errand(&*open(job(&server, &link, "slow")), &content).await.unwrap();
+    assert_eq!(link.logins(), 1);
+}
+
+/// Each answer takes its time; all of them together take longer than the time-out for one.
+#[tokio::test]
+async fn late_is_not_silent() {
+    let server = Ftpd::start(Brand::ProFtpd, Setup::default());
+    let content = noise(45_000);
+    server.make_folder("late");
+    server.put("late/users.csv", &content);
+    let link = Link::delayed(&server, 1, Duration::from_millis(300)).await;
+    errand(&*open(job(&server, &link, "late")), &content).await.unwrap();
+    assert_eq!(link.logins(), 1);
+}
