@@ -35,8 +35,10 @@ pub enum Place {
 /// What happens there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection ends.
+    /// The connection breaks.
     Cut,
+    /// The connection ends in good form, as if that were all.
+    End,
     /// Nothing more comes.
     Stall,
     /// The control connection ends; data goes on.
@@ -53,6 +55,8 @@ pub struct Link {
 #[derive(Default)]
 struct State {
     fault: Mutex<Option<(Place, Fault)>>,
+    /// Whether it fails no more than once.
+    once: AtomicBool,
     reached: AtomicBool,
     /// Data connections since the last login.
     connections: AtomicUsize,
@@ -98,6 +102,12 @@ impl Link {
         self.state.reached.store(false, Ordering::Relaxed);
     }
 
+    /// The next login fails there, and no other.
+    pub fn fail_once(&self, place: Place, fault: Fault) {
+        self.state.once.store(true, Ordering::Relaxed);
+        self.fail(place, fault);
+    }
+
     /// From now on nothing fails.
     pub fn repair(&self) {
         *self.state.fault.lock().unwrap() = None;
@@ -113,7 +123,7 @@ impl Link {
         self.state.logins.load(Ordering::Relaxed)
     }
 
-    /// Bytes of data that have come from the server.
+    /// Bytes of data, encrypted or not, that have come from the server.
     pub fn bytes(&self) -> u64 {
         self.state.bytes.load(Ordering::Relaxed)
     }
@@ -122,17 +132,19 @@ impl Link {
 impl State {
     /// What happens at this place, if anything does.
     fn at(&self, here: Place) -> Option<Fault> {
-        let fault = self.fault.lock().unwrap().filter(|(place, _)| *place == here).map(|(_, fault)| fault);
-        if fault.is_some() {
-            self.reached.store(true, Ordering::Relaxed);
+        let mut told = self.fault.lock().unwrap();
+        let fault = told.filter(|(place, _)| *place == here).map(|(_, fault)| fault)?;
+        self.reached.store(true, Ordering::Relaxed);
+        if self.once.load(Ordering::Relaxed) {
+            *told = None;
         }
-        fault
+        Some(fault)
     }
 
-    /// After how many bytes of this data connection what happens.
-    fn data(&self, connection: usize) -> Option<(u64, Fault)> {
+    /// What happens on this data connection next, and after how many bytes.
+    fn data(&self, connection: usize) -> Option<(Place, u64)> {
         match *self.fault.lock().unwrap() {
-            Some((Place::Data(number, after), fault)) if number == connection => Some((after, fault)),
+            Some((place @ Place::Data(number, after), _)) if number == connection => Some((place, after)),
             _ => None,
         }
     }
@@ -200,15 +212,16 @@ async fn carry_data(client: TcpStream, server: TcpStream, number: usize, state: 
         to_server.shutdown().await
     };
     let down = async {
-        let mut buffer = vec![0; 16 << 10];
+        // A slow line is no line that brings much, seldom.
+        let mut buffer = vec![0; if state.rate > 0 { 500 } else { 16 << 10 }];
         let mut passed = 0;
         loop {
-            let fault = state.data(number);
-            let left = fault.map_or(u64::MAX, |(after, _)| after.saturating_sub(passed));
-            if let Some((_, fault)) = fault.filter(|_| left == 0) {
-                state.reached.store(true, Ordering::Relaxed);
+            let next = state.data(number);
+            let left = next.map_or(u64::MAX, |(_, after)| after.saturating_sub(passed));
+            if let Some(fault) = next.filter(|_| left == 0).and_then(|(place, _)| state.at(place)) {
                 match fault {
-                    Fault::Cut => return Ok(()),
+                    Fault::Cut => return to_client.as_ref().set_zero_linger(),
+                    Fault::End => return to_client.shutdown().await,
                     Fault::Stall => std::future::pending::<()>().await,
                     Fault::CutControl => {
                         state.hang_up.notify_waiters();
@@ -239,10 +252,14 @@ async fn carry_data(client: TcpStream, server: TcpStream, number: usize, state: 
 }
 
 async fn fail(fault: Fault, client: &mut TcpStream) -> io::Result<()> {
-    if fault == Fault::Stall {
-        // Until the client gives up. What it still says goes nowhere.
-        let mut buffer = [0; 4096];
-        while client.read(&mut buffer).await? > 0 {}
+    match fault {
+        Fault::Stall => {
+            // Until the client gives up. What it still says goes nowhere.
+            let mut buffer = [0; 4096];
+            while client.read(&mut buffer).await? > 0 {}
+            Ok(())
+        }
+        Fault::Cut => client.set_zero_linger(),
+        Fault::End | Fault::CutControl => Ok(()),
     }
-    Ok(())
 }

@@ -54,7 +54,7 @@ fn left(bench: &Bench) -> Vec<String> {
 }
 
 /// The line is cut for good in each phase before there is anything to go on behind.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_written_when_the_line_breaks() {
     let server =
         Ftpd::start(Brand::Vsftpd, Setup { protocol: Protocol::Explicit, session_reuse: true, ..Setup::default() });
@@ -86,4 +86,26 @@ async fn nothing_is_written_when_the_line_breaks() {
     assert_eq!(users(&bench).await, 2_000);
     assert!(!file.exists() && fs::read(server.outbox().join("bak/users.csv")).unwrap() == content);
     assert_eq!(left(&bench), Vec::<String>::new());
+}
+
+/// The line breaks within the file: the run goes on behind what came, on a new login, and takes nothing twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_on_where_the_line_broke() {
+    for (brand, protocol) in [(Brand::Vsftpd, Protocol::Ftp), (Brand::ProFtpd, Protocol::Explicit)] {
+        let server = Ftpd::start(brand, Setup { protocol, session_reuse: true, ..Setup::default() });
+        let content = csv(20_000);
+        let file = server.put("users.csv", &content);
+        let (size, half) = (content.len() as u64, content.len() as u64 / 2);
+        let link = Link::new(&server, 3, 2).await;
+        let bench = bench(&server, &link).await;
+        link.fail_once(Place::Data(1, half), Fault::Cut);
+        let ended = bench.run(Mode::Import).await;
+        assert!(link.reached() && link.logins() >= 2);
+        assert_eq!(ended.report.reason, Reason::Completed, "{}", ended.report.message);
+        assert_eq!(users(&bench).await, 20_000);
+        // What was under way when it broke comes twice, and the listing and the encryption are on top.
+        assert!(link.bytes() < size + size / 3, "{} bytes came for a file of {size}", link.bytes());
+        assert!(!file.exists() && fs::read(server.outbox().join("bak/users.csv")).unwrap() == content);
+        assert_eq!(left(&bench), Vec::<String>::new());
+    }
 }

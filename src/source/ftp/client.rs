@@ -194,6 +194,12 @@ fn plain(path: &str) -> String {
 /// opens none here).
 fn whole(read: FtpResult<Response>, late: impl FnOnce() -> Fault) -> Result<Reply, Fault> {
     let reply = match read {
+        // The library takes the beginning of a line for a line when the connection ends: `213 4` of `213 40000`.
+        Ok(Response { body, .. }) | Err(FtpError::UnexpectedResponse(Response { body, .. }))
+            if !body.ends_with(b"\n") =>
+        {
+            return Err(Fault::broken());
+        }
         Ok(response) | Err(FtpError::UnexpectedResponse(response)) => Reply::new(response.body),
         Err(FtpError::DataConnectionAlreadyOpen) => return Err(late()),
         Err(error) => return Err(fault(&error)),
@@ -276,6 +282,7 @@ mod tests {
             matches!(whole(reply(421, "421 Timeout.\r\n"), late), Err(Fault::Broken(why)) if why.contains("421 Timeout."))
         );
         assert!(matches!(whole(reply(550, "550 No.\r\n"), late), Ok(reply) if reply.code == 550));
+        assert_eq!(whole(reply(213, "213 4"), late), Err(Fault::broken()));
         assert_eq!(whole(Err(FtpError::DataConnectionAlreadyOpen), late), Err(late()));
         assert_eq!(whole(Err(ReplyTooLarge.into()), late), Err(Fault::endless()));
     }

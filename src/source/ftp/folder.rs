@@ -138,10 +138,17 @@ async fn read(client: &mut Client, place: &Place) -> Result<Vec<Entry>, Fault> {
         }
     }
     drop(incoming);
-    lines.take(place, &buffer);
     let reply = client.reply(stall).await.inspect_err(|_| client.spoil())?;
     if !reply.done() {
         return Err(Fault::Refused(reply));
+    }
+    if !buffer.is_empty() {
+        // Half a name is another name, half a size another size.
+        client.spoil();
+        return Err(Fault::Broken(
+            "the listing broke off within a line. It is tried again; if it stays so, ask whoever runs the server"
+                .to_owned(),
+        ));
     }
     if lines.entries.is_empty() && reply.speaks_of(&["failed to open", "permission denied"]) {
         // vsftpd calls it done, and says besides that the folder could not be read.

@@ -46,6 +46,8 @@ pub struct Tries {
     asked: bool,
     /// What it said that it accepts.
     offered: Option<MethodSet>,
+    /// Whether a connection that ended without a word was made anew.
+    again: bool,
     /// Ways in that are not to be tried again.
     gone: Vec<MethodKind>,
     /// What was tried, for the error.
@@ -147,8 +149,14 @@ impl Attempt<'_> {
                         self.tries.gone.pop();
                         return Ok(Login::Elsewhere);
                     }
-                    if let Some(why) = self.heard.why() {
-                        self.tries.note(why);
+                    match self.heard.why() {
+                        Some(why) => self.tries.note(why),
+                        // A line that broke, or a server that refuses by hanging up: if it happens again, it is the server.
+                        None if !self.heard.is_too_many() && !std::mem::replace(&mut self.tries.again, true) => {
+                            self.tries.gone.pop();
+                            return Ok(Login::Elsewhere);
+                        }
+                        None => {}
                     }
                     let more = self.tries.next(&self.tries.left(), self.credentials).is_some();
                     return if more { Ok(Login::Elsewhere) } else { Err(self.refused()) };
