@@ -30,7 +30,8 @@ const MESSAGES: usize = 120;
 /// Everything that a run wants of a source.
 async fn errand(source: &dyn Source, content: &[u8]) -> Result<(), SourceError> {
     let listed = source.list().await?;
-    let file = Stamp::from(listed.iter().find(|listed| listed.name == "users.csv").expect("the file is listed"));
+    let file = listed.iter().find(|listed| listed.name == "users.csv");
+    let file = Stamp::from(file.unwrap_or_else(|| panic!("{}: the file is not in {listed:?}", source.location())));
     let mut fetched = Vec::new();
     source.fetch(&file, 0, &mut fetched, &|_| {}).await?;
     assert!(fetched == content, "{} bytes instead of {}", fetched.len(), content.len());
@@ -145,7 +146,9 @@ async fn at_each_data_connection(brand: Brand, protocol: Protocol, fault: Fault)
     let content = noise(400_000);
     let places =
         [(0, 0), (0, 20), (1, 0), (1, 1), (1, 150_000), (1, 399_999)].map(|(at, after)| Place::Data(at, after));
-    let tried = stream::iter(places.into_iter().zip(1_u8..).map(|(place, number)| {
+    // A listing that ends in good form is whole: nothing says how long it is.
+    let places = places.into_iter().filter(|place| fault != Fault::End || *place != Place::Data(0, 0));
+    let tried = stream::iter(places.zip(1_u8..).map(|(place, number)| {
         let (server, content) = (&server, &content);
         async move {
             assert!(

@@ -204,9 +204,9 @@ async fn carry_control(mut client: TcpStream, mut server: TcpStream, state: &Sta
     }
 }
 
-async fn carry_data(client: TcpStream, server: TcpStream, number: usize, state: &State) -> io::Result<()> {
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
+async fn carry_data(mut client: TcpStream, mut server: TcpStream, number: usize, state: &State) -> io::Result<()> {
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
     let up = async {
         tokio::io::copy(&mut from_client, &mut to_server).await?;
         to_server.shutdown().await

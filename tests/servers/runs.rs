@@ -68,8 +68,8 @@ async fn nothing_is_written_when_the_line_breaks() {
         (Place::Reply(1), Fault::Cut),
         (Place::Request(4), Fault::Cut),
         (Place::Request(9), Fault::Cut),
-        (Place::Data(0, 0), Fault::Cut),
-        (Place::Data(1, 0), Fault::Cut),
+        (Place::Data(0, 20), Fault::Cut),
+        (Place::Data(1, 20), Fault::Cut),
     ];
     for (place, fault) in places {
         link.fail(place, fault);

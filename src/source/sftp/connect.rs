@@ -128,7 +128,7 @@ async fn verified(
 
 /// Starts SFTP.
 async fn subsystem(place: &Place, ssh: Handle<Verifier>, job: &SftpJob) -> Result<Client, SourceError> {
-    let broken = |_| place.error("", Tried::List, Fault::broken());
+    let broken = || place.error("", Tried::List, Fault::broken());
     let refused = || {
         SourceError::Denied(format!(
             "{}: the login works, but the server does not offer SFTP to this account. Have it allowed there.",
@@ -137,14 +137,16 @@ async fn subsystem(place: &Place, ssh: Handle<Verifier>, job: &SftpJob) -> Resul
     };
     let channel = match ssh.channel_open_session().await {
         Err(russh::Error::ChannelOpenFailure(_)) => return Err(refused()),
-        channel => channel.map_err(broken)?,
+        channel => channel.map_err(|_| broken())?,
     };
     let (mut answers, requests) = channel.split();
-    requests.request_subsystem(true, "sftp").await.map_err(broken)?;
+    requests.request_subsystem(true, "sftp").await.map_err(|_| broken())?;
     loop {
         match answers.wait().await {
             Some(ChannelMsg::Success) => break,
             Some(ChannelMsg::WindowAdjusted { .. }) => {}
+            // The line broke: a server that refuses says so.
+            None => return Err(broken()),
             _ => return Err(refused()),
         }
     }
