@@ -106,8 +106,6 @@ const FURNISH: &str = r#"
 set -e
 folder=$1; shift
 mount --make-rprivate /
-for file in passwd group shadow; do mount --bind "$folder/etc/$file" /etc/$file; done
-mount --bind "$folder/etc/pam.d" /etc/pam.d
 mount -t tmpfs -o mode=755,size=64k dev "$folder/dev"
 for device in null zero full random urandom tty; do
     : >"$folder/dev/$device"
@@ -116,9 +114,13 @@ done
 ln -s "$folder/system-log" "$folder/dev/log"
 mount --rbind "$folder/dev" /dev
 mount -t tmpfs -o mode=755,size=64k run /run
-mkdir /run/sshd /run/room
+mkdir /run/sshd /run/room /run/etc
 mount --bind "$folder" /run/room
 mount -t tmpfs -o mode=755,size=16m,uid=$0,gid=$0 disk "$folder/disk"
+# The whole folder, not files in it: whoever replaces a file outside, as `useradd` does, takes away what lies over it here.
+mount --bind /etc /run/etc
+ln -s /run/etc/* "$folder/etc/" 2>/dev/null || true # What is there already is the room's own.
+mount --bind "$folder/etc" /etc
 # Not as the first process, which inherits others' children: vsftpd ends when it is told of one that it does not know.
 "$@" &
 wait $!
