@@ -58,8 +58,8 @@ fn filter(directives: &str) -> Result<EnvFilter, BadDirective> {
 fn bad(directives: &str) -> Option<&str> {
     // A comma within brackets parts fields, not directives.
     let plain = !directives.contains(['[', '{']);
-    let said = directives.split(',').map(str::trim).filter(|said| plain && !said.is_empty());
-    said.filter(|said| said.rsplit('=').next().is_some_and(|level| level.trim().parse::<LevelFilter>().is_err())).next()
+    let mut said = directives.split(',').map(str::trim).filter(|said| plain && !said.is_empty());
+    said.find(|said| said.rsplit('=').next().is_some_and(|level| level.trim().parse::<LevelFilter>().is_err()))
 }
 
 #[cfg(test)]

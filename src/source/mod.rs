@@ -6,6 +6,7 @@ pub mod ftp;
 mod name;
 pub mod servers;
 pub mod sftp;
+mod words;
 
 use std::sync::Arc;
 

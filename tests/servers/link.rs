@@ -237,8 +237,8 @@ async fn carry_data(mut client: TcpStream, mut server: TcpStream, number: usize,
             }
             passed += read as u64;
             state.bytes.fetch_add(read as u64, Ordering::Relaxed);
-            if state.rate > 0 {
-                tokio::time::sleep(Duration::from_millis(read as u64 * 1_000 / state.rate)).await;
+            if let Some(pause) = (read as u64 * 1_000).checked_div(state.rate) {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
             }
             to_client.write_all(&buffer[..read]).await?;
         }

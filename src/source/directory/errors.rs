@@ -5,7 +5,10 @@ use std::{io, path::Path};
 use rustix::io::Errno;
 
 use super::Directory;
-use crate::ports::{Source, SourceError};
+use crate::{
+    ports::{Source, SourceError},
+    source::words,
+};
 
 /// What was worked on when an error came up.
 pub struct At<'a> {
@@ -45,9 +48,7 @@ impl<'a> At<'a> {
             (Errno::NOENT | Errno::NOTDIR, None) => SourceError::FolderMissing(format!(
                 "{path}: there is no such folder. Make it, or correct source.directory.path."
             )),
-            (Errno::NOENT, Some(_)) => {
-                SourceError::Missing(format!("{path}: the file is not there any more. Somebody moved or deleted it."))
-            }
+            (Errno::NOENT, Some(_)) => words::missing(&path.to_string()),
             (Errno::LOOP | Errno::NOTDIR, Some(_)) => SourceError::Denied(format!(
                 "{path}: a part of this path is a link or no folder, and links are not followed. Use a real folder in its \
                  place."
@@ -71,10 +72,7 @@ impl<'a> At<'a> {
 
     /// The copy could not be written.
     pub fn kept(&self, error: &io::Error) -> SourceError {
-        SourceError::Local(format!(
-            "{}: its copy could not be written on this machine: {error}. See that the data folder has room and can be written.",
-            self.path()
-        ))
+        words::kept(&self.path().to_string(), error)
     }
 
     /// There is something of that name, but no regular file.
@@ -87,15 +85,12 @@ impl<'a> At<'a> {
 
     /// The file is not what was listed.
     pub fn changed(&self, how: &str) -> SourceError {
-        SourceError::Changed(format!(
-            "{}: the file changed since it was listed: {how}. It is taken once it stays the same for stableFor.",
-            self.path()
-        ))
+        words::changed(&self.path().to_string(), how)
     }
 
     /// The name to move to is taken.
     pub fn exists(&self) -> SourceError {
-        SourceError::Exists(format!("{}: there is a file of this name already; it is not overwritten.", self.path()))
+        words::exists(&self.path().to_string())
     }
 }
 

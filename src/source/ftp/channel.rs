@@ -23,9 +23,10 @@ use tokio::{
 
 use super::{
     client::{Client, Passive},
-    errors::{Fault, said, seconds},
+    errors::{Fault, said},
     reply::Reply,
 };
+use crate::source::words::seconds;
 
 /// What is read from the network at once where TLS is in between: it asks for 4 KiB each time.
 const BEFORE_TLS: usize = 256 << 10;

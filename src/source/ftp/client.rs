@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use super::{
     errors::{Fault, said},
     reply::{Offers, Reply},
+    silence,
     tls::Tls,
 };
 use crate::model::job::SourceTimeouts;
@@ -70,7 +71,7 @@ impl Client {
         let peer = {
             let socket = ftp.get_ref().await;
             socket.set_nodelay(true)?;
-            super::connect::keep_alive(&*socket)?;
+            silence::keep_alive(&*socket)?;
             socket.peer_addr()?.ip()
         };
         Ok(Self {

@@ -1,25 +1,20 @@
 //! From nothing to the folder: connect, encrypt, log in, ask what the server offers, enter the folder.
 
-use std::{io, net::SocketAddr, os::fd::AsFd, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use suppaftp::{FtpError, tokio::AsyncRustlsFtpStream};
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
     client::{self, Client},
-    errors::{Fault, Place, Tried, said, seconds},
+    errors::{Fault, Place, Tried, said},
     reply::{Offers, Reply},
     tls::{self, Tls},
 };
-use crate::{api::FtpTls, model::job::FtpJob, ports::SourceError};
+use crate::{api::FtpTls, model::job::FtpJob, ports::SourceError, source::words::seconds};
 
 /// The name that lets anybody in, and what is said instead of a password (RFC 1635 has a mail address there).
 const ANYBODY: (&str, &str) = ("anonymous", "usersync@");
-
-/// The silence after which the kernel asks whether the other side of a control connection is still there, and how often. It
-/// says nothing during a transfer, and what stands between forgets silent connections. Not NOOP: vsftpd answers it after the
-/// transfer alone, others take any command during a transfer for its end.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// Connects, encrypts, logs in and enters the folder.
 pub async fn connect(place: &Place, job: &FtpJob) -> Result<Client, SourceError> {
@@ -53,14 +48,6 @@ pub async fn connect(place: &Place, job: &FtpJob) -> Result<Client, SourceError>
         enter(place, job, ftp, tls).await
     };
     timeout(limit, entered).await.unwrap_or_else(|_| Err(late()))
-}
-
-/// Has the kernel ask after a silent connection.
-pub fn keep_alive(socket: &impl AsFd) -> io::Result<()> {
-    rustix::net::sockopt::set_socket_keepalive(socket, true)?;
-    rustix::net::sockopt::set_tcp_keepidle(socket, SILENCE)?;
-    rustix::net::sockopt::set_tcp_keepintvl(socket, SILENCE)?;
-    Ok(rustix::net::sockopt::set_tcp_keepcnt(socket, 4)?)
 }
 
 fn unreachable(place: &Place, why: &str) -> SourceError {

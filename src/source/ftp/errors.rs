@@ -6,6 +6,7 @@ use super::reply::Reply;
 use crate::{
     model::{file::Stamp, job::FtpJob},
     ports::SourceError,
+    source::words::{self, harmless, seconds},
 };
 
 /// Why something was not done.
@@ -30,18 +31,12 @@ impl From<SourceError> for Fault {
 impl Fault {
     /// The connection broke off.
     pub fn broken() -> Self {
-        Self::Broken(
-            "the connection broke off. It is tried again; if it stays so, ask whoever runs the server".to_owned(),
-        )
+        Self::Broken(words::BROKEN.to_owned())
     }
 
     /// No answer in time.
     pub fn stalled(waited: Duration) -> Self {
-        Self::Broken(format!(
-            "the server did not answer for {} (source.timeouts.stall). It is tried again; if it stays so, ask whoever runs the \
-             server",
-            seconds(waited)
-        ))
+        Self::Broken(words::stalled(waited))
     }
 
     /// The file's first byte did not come in time.
@@ -110,17 +105,9 @@ impl Place {
             // Both begin in the clear.
             FtpTls::Explicit | FtpTls::None => ("ftp", 21),
         };
-        let host = if job.host.contains(':') { format!("[{}]", job.host) } else { job.host.clone() };
-        let port = if job.port == usual { String::new() } else { format!(":{}", job.port) };
-        let trimmed = job.path.trim_end_matches('/');
-        let (shown, folder) = match trimmed {
-            "" if job.path.is_empty() => ("/~".to_owned(), None),
-            "" => ("/".to_owned(), Some("/".to_owned())),
-            "." => ("/~".to_owned(), None),
-            path if path.starts_with('/') => (path.to_owned(), Some(path.to_owned())),
-            path => (format!("/~/{path}"), Some(path.to_owned())),
-        };
-        Self { location: format!("{scheme}://{host}{port}{shown}"), folder }
+        let (shown, folder) = words::folder(&job.path);
+        let host = words::host(&job.host, job.port, usual);
+        Self { location: format!("{scheme}://{host}{shown}"), folder }
     }
 
     /// `ftp://host/folder`
@@ -135,10 +122,7 @@ impl Place {
 
     /// What is shown of a file or folder below this one; the empty name is the folder itself.
     fn shown(&self, name: &str) -> String {
-        match name {
-            "" => self.location.clone(),
-            name => format!("{}/{name}", self.location.trim_end_matches('/')),
-        }
+        words::shown(&self.location, name)
     }
 
     /// What a fault means; `name` is empty for the folder itself.
@@ -237,44 +221,27 @@ impl Place {
 
     /// The file is gone.
     pub fn missing(&self, name: &str) -> SourceError {
-        SourceError::Missing(format!(
-            "{}: the file is not there any more. Somebody moved or deleted it.",
-            self.shown(name)
-        ))
+        words::missing(&self.shown(name))
     }
 
     /// The name to move to is taken.
     pub fn exists(&self, name: &str) -> SourceError {
-        SourceError::Exists(format!(
-            "{}: there is a file of this name already; it is not overwritten.",
-            self.shown(name)
-        ))
+        words::exists(&self.shown(name))
     }
 
     /// The file is not what was listed.
     pub fn changed(&self, name: &str, how: &str) -> SourceError {
-        SourceError::Changed(format!(
-            "{}: the file changed since it was listed: {how}. It is taken once it stays the same for stableFor.",
-            self.shown(name)
-        ))
+        words::changed(&self.shown(name), how)
     }
 
     /// The copy could not be written.
     pub fn kept(&self, name: &str, error: &io::Error) -> SourceError {
-        SourceError::Local(format!(
-            "{}: its copy could not be written on this machine: {error}. See that the data folder has room and can be written.",
-            self.shown(name)
-        ))
+        words::kept(&self.shown(name), error)
     }
 
     /// Whether a file still is what was listed.
     pub fn same(&self, file: &Stamp, found: &Stamp) -> Result<(), SourceError> {
-        if (found.size, found.mtime) == (file.size, file.mtime) {
-            return Ok(());
-        }
-        let how =
-            format!("it had {} bytes from {}, now {} bytes from {}", file.size, file.mtime, found.size, found.mtime);
-        Err(self.changed(&file.name, &how))
+        words::same(&self.shown(&file.name), file, found.size, found.mtime)
     }
 }
 
@@ -292,13 +259,7 @@ pub fn permission(reply: &Reply) -> bool {
     ])
 }
 
-/// `15 s`
-pub fn seconds(duration: Duration) -> String {
-    format!("{} s", duration.as_secs_f64())
-}
-
 /// A server's code and own words in quotes, made harmless and short.
 pub fn said(reply: &Reply) -> String {
-    let words: String = reply.text().chars().filter(|letter| !letter.is_control()).take(200).collect();
-    format!(" (\"{} {}\")", reply.code, words.trim())
+    format!(" (\"{} {}\")", reply.code, harmless(&reply.text()))
 }

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::{
+    asking::{self, Gone},
     client::Client,
     errors::{Fault, Place, Tried},
     incoming::Incoming,
     listing::{self, Entry, List, Malformed},
-    look::{self, Gone},
 };
 use crate::{
     model::file::{Listed, ListedKind, Stamp},
@@ -72,7 +72,7 @@ pub async fn find(client: &mut Client, place: &Place, path: &str) -> Result<Opti
 async fn complete(client: &mut Client, entry: Entry) -> Result<Option<Listed>, Fault> {
     let mut listed = entry.listed;
     if client.offers.facts {
-        match look::facts(client, &listed.name).await {
+        match asking::facts(client, &listed.name).await {
             Ok(Some(facts)) => {
                 listed.kind = facts.kind.or(facts.size.map(|_| ListedKind::File)).unwrap_or(ListedKind::Other);
                 listed.size = facts.size.unwrap_or_default();
@@ -84,14 +84,14 @@ async fn complete(client: &mut Client, entry: Entry) -> Result<Option<Listed>, F
         }
         return Ok(Some(listed));
     }
-    match look::modified(client, &listed.name).await {
+    match asking::modified(client, &listed.name).await {
         Ok(Some(Ok(mtime))) => listed.mtime = mtime,
         Ok(Some(Err(Gone))) if !entry.link => return Ok(None),
         Ok(_) | Err(Fault::Refused(_)) => return Ok(Some(listed)),
         Err(fault) => return Err(fault),
     }
     if entry.link {
-        match look::size(client, &listed.name).await {
+        match asking::size(client, &listed.name).await {
             Ok(Some(size)) => {
                 listed.size = size;
                 listed.kind = ListedKind::File;

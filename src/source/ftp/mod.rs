@@ -1,5 +1,6 @@
 //! A folder on an FTP server.
 
+mod asking;
 mod certificate;
 mod channel;
 mod client;
@@ -14,6 +15,7 @@ mod moving;
 mod pinned;
 mod reply;
 mod rights;
+mod silence;
 mod tls;
 mod transfer;
 mod validity;

@@ -13,14 +13,15 @@ use super::{
     auth::{Login, Tries, login},
     client::Client,
     credentials::Credentials,
-    errors::{Place, Tried, seconds},
+    errors::{Place, Tried},
     fault::Fault,
     heard::Heard,
-    host_key::{self, Refusal, Verifier},
+    host_key::{self, Verifier},
     offers::{config, no_common},
     preamble::{self, Preamble},
+    refusal::Refusal,
 };
-use crate::{model::job::SftpJob, ports::SourceError};
+use crate::{model::job::SftpJob, ports::SourceError, source::words::seconds};
 
 /// Connects, verifies, logs in and starts SFTP.
 pub async fn connect(place: &Place, job: &SftpJob) -> Result<Client, SourceError> {

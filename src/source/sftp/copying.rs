@@ -9,7 +9,7 @@ use super::{
     client::{Client, FSYNC},
     errors::{Place, Tried},
     fault::Fault,
-    moving::{Refusal, free, room},
+    target::{Refusal, free, room},
     window::{read, write},
     wire::{Attributes, Kind, OPEN_CREATE, OPEN_NEW, OPEN_READ, OPEN_WRITE, Reply, Times, status},
 };
@@ -102,7 +102,7 @@ async fn pour(
 ) -> Result<Output<Sha256>, Refusal> {
     let (mut digest, mut done) = (Sha256::new(), 0);
     loop {
-        let content = read(client, source, done).await.map_err(|fault| place.refusal(from, Tried::Read, fault))?;
+        let content = read(client, source, done).await.map_err(|fault| Refusal::of(place, from, Tried::Read, fault))?;
         if content.is_empty() {
             break;
         }
@@ -169,7 +169,7 @@ async fn verify(
                     break Ok(());
                 }
             }
-            Err(fault) => break Err(place.refusal(partial, Tried::Read, fault)),
+            Err(fault) => break Err(Refusal::of(place, partial, Tried::Read, fault)),
         }
     };
     client.close(&copy)?;
@@ -206,7 +206,7 @@ async fn take_away(client: &mut Client, place: &Place, from: &str, before: &Attr
         // Somebody took it away: that is what was wanted.
         Err(Fault::Refused { code: status::NO_SUCH_FILE, .. }) => return Ok(Original::Gone),
         Err(Fault::Broken(why)) => return Err(Fault::Broken(why).into()),
-        Err(refused) => return Ok(Original::Stays(place.refusal(from, Tried::Change, refused))),
+        Err(refused) => return Ok(Original::Stays(Refusal::of(place, from, Tried::Change, refused))),
     }
     let moved = client.look(Kind::Lstat, &place.path(&aside)).await?;
     let is_new = moved.is_some_and(|moved| place.same(&stamp(from, before), &moved).is_err());
@@ -216,7 +216,7 @@ async fn take_away(client: &mut Client, place: &Place, from: &str, before: &Attr
         match client.order(Kind::Remove, |remove| remove.bytes(path.as_bytes())).await {
             Ok(()) | Err(Fault::Refused { code: status::NO_SUCH_FILE, .. }) => return Ok(Original::Gone),
             Err(Fault::Broken(why)) => return Err(Fault::Broken(why).into()),
-            Err(refused) => end = Original::Stays(place.refusal(from, Tried::Change, refused)),
+            Err(refused) => end = Original::Stays(Refusal::of(place, from, Tried::Change, refused)),
         }
     }
     // Back under its name, unless yet another one has that.
@@ -238,7 +238,7 @@ async fn open(
     let opened = client.ask(Kind::Open, |open| open.bytes(path.as_bytes()).u32(flags).attributes(rights)).await?;
     match opened {
         Reply::Handle(handle) => Ok(handle),
-        other if flags == OPEN_READ => Err(place.refusal(name, Tried::Read, super::client::refusal(other))),
+        other if flags == OPEN_READ => Err(Refusal::of(place, name, Tried::Read, super::client::refusal(other))),
         other => Err(change(client, place, name, 0, super::client::refusal(other)).await),
     }
 }

@@ -1,17 +1,17 @@
 //! What goes wrong with a server, in plain words: what, where, why, what to do.
 
-use std::{io, time::Duration};
+use std::io;
 
 use jiff::Timestamp;
 
 use super::{
     fault::Fault,
-    moving::Refusal,
     wire::{Attributes, status},
 };
 use crate::{
     model::{file::Stamp, job::SftpJob},
     ports::SourceError,
+    source::words::{self, harmless},
 };
 
 /// What was tried, for the errors.
@@ -37,17 +37,9 @@ pub struct Place {
 impl Place {
     /// The place of a job.
     pub fn new(job: &SftpJob) -> Self {
-        let host = if job.host.contains(':') { format!("[{}]", job.host) } else { job.host.clone() };
-        let port = if job.port == 22 { String::new() } else { format!(":{}", job.port) };
-        let trimmed = job.path.trim_end_matches('/');
-        let (shown, folder) = match trimmed {
-            "" if job.path.is_empty() => ("/~".to_owned(), String::new()),
-            "" => ("/".to_owned(), "/".to_owned()),
-            "." => ("/~".to_owned(), String::new()),
-            path if path.starts_with('/') => (path.to_owned(), path.to_owned()),
-            path => (format!("/~/{path}"), path.to_owned()),
-        };
-        Self { location: format!("sftp://{host}{port}{shown}"), folder }
+        let (shown, folder) = words::folder(&job.path);
+        let host = words::host(&job.host, job.port, 22);
+        Self { location: format!("sftp://{host}{shown}"), folder: folder.unwrap_or_default() }
     }
 
     /// `sftp://host/folder`
@@ -71,10 +63,7 @@ impl Place {
 
     /// What is shown of a file or folder below this one; the empty name is the folder itself.
     fn shown(&self, name: &str) -> String {
-        match name {
-            "" => self.location.clone(),
-            name => format!("{}/{name}", self.location.trim_end_matches('/')),
-        }
+        words::shown(&self.location, name)
     }
 
     /// What a fault means; `name` is empty for the folder itself.
@@ -101,14 +90,6 @@ impl Place {
                 "{shown}: the server refused with code {code}{}. Ask whoever runs the server why.",
                 said(&message)
             )),
-        }
-    }
-
-    /// A fault as the end of a move: the end of the connection stays what it is.
-    pub fn refusal(&self, name: &str, tried: Tried, fault: Fault) -> Refusal {
-        match fault {
-            Fault::Broken(why) => Fault::Broken(why).into(),
-            refused => self.error(name, tried, refused).into(),
         }
     }
 
@@ -184,44 +165,27 @@ impl Place {
 
     /// The file is gone.
     pub fn missing(&self, name: &str) -> SourceError {
-        SourceError::Missing(format!(
-            "{}: the file is not there any more. Somebody moved or deleted it.",
-            self.shown(name)
-        ))
+        words::missing(&self.shown(name))
     }
 
     /// The name to move to is taken.
     pub fn exists(&self, name: &str) -> SourceError {
-        SourceError::Exists(format!(
-            "{}: there is a file of this name already; it is not overwritten.",
-            self.shown(name)
-        ))
+        words::exists(&self.shown(name))
     }
 
     /// The file is not what was listed.
     pub fn changed(&self, name: &str, how: &str) -> SourceError {
-        SourceError::Changed(format!(
-            "{}: the file changed since it was listed: {how}. It is taken once it stays the same for stableFor.",
-            self.shown(name)
-        ))
+        words::changed(&self.shown(name), how)
     }
 
     /// The copy could not be written.
     pub fn kept(&self, name: &str, error: &io::Error) -> SourceError {
-        SourceError::Local(format!(
-            "{}: its copy could not be written on this machine: {error}. See that the data folder has room and can be written.",
-            self.shown(name)
-        ))
+        words::kept(&self.shown(name), error)
     }
 
     /// Whether a file still is what was listed.
     pub fn same(&self, file: &Stamp, found: &Attributes) -> Result<(), SourceError> {
-        let (size, mtime) = (found.size.unwrap_or_default(), time(found));
-        if (size, mtime) == (file.size, file.mtime) {
-            return Ok(());
-        }
-        let how = format!("it had {} bytes from {}, now {size} bytes from {mtime}", file.size, file.mtime);
-        Err(self.changed(&file.name, &how))
+        words::same(&self.shown(&file.name), file, found.size.unwrap_or_default(), time(found))
     }
 }
 
@@ -236,20 +200,10 @@ fn speaks_of_room(message: &str) -> bool {
     ["no space", "quota", "disk full", "not enough space"].iter().any(|words| message.contains(words))
 }
 
-/// `15 s`
-pub fn seconds(duration: Duration) -> String {
-    format!("{} s", duration.as_secs_f64())
-}
-
 /// A server's own words in quotes, made harmless and short; nothing if it said nothing.
 pub fn said(text: &str) -> String {
     match harmless(text) {
         nothing if nothing.is_empty() => nothing,
         words => format!(" (\"{words}\")"),
     }
-}
-
-/// What a server says, short and without anything that does something to a terminal.
-fn harmless(text: &str) -> String {
-    text.trim().chars().filter(|letter| !letter.is_control()).take(200).collect()
 }

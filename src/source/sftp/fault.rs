@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{errors::seconds, wire::Malformed};
+use super::wire::Malformed;
+use crate::source::words;
 
 /// Why a request was not answered as hoped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +22,7 @@ pub enum Fault {
 impl Fault {
     /// The connection broke off.
     pub fn broken() -> Self {
-        Self::Broken(
-            "the connection broke off. It is tried again; if it stays so, ask whoever runs the server".to_owned(),
-        )
+        Self::Broken(words::BROKEN.to_owned())
     }
 
     /// Whether the connection broke off, as an idle one does that the server has ended.
@@ -33,11 +32,7 @@ impl Fault {
 
     /// No answer in time.
     pub fn stalled(waited: Duration) -> Self {
-        Self::Broken(format!(
-            "the server did not answer for {} (source.timeouts.stall). It is tried again; if it stays so, ask whoever runs the \
-             server",
-            seconds(waited)
-        ))
+        Self::Broken(words::stalled(waited))
     }
 
     /// What came is no SFTP.

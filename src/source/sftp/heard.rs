@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use russh::{Disconnect, client::DisconnectReason};
 
-use super::{errors::said, host_key::Refusal};
+use super::{errors::said, refusal::Refusal};
 
 /// Bytes of banners that are taken at most, over one login. They are shown to nobody.
 const MOST: usize = 1 << 20;

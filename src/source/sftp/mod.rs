@@ -16,6 +16,8 @@ mod offers;
 mod patience;
 mod pem;
 mod preamble;
+mod refusal;
+mod target;
 mod transfer;
 mod window;
 mod wire;
@@ -33,7 +35,7 @@ use self::{
     client::Client,
     errors::{Place, Tried, time},
     fault::Fault,
-    moving::Refusal,
+    target::Refusal,
     transfer::{Failed, Transfer},
     wire::{Attributes, Kind, status},
 };

@@ -4,35 +4,15 @@
 //! OpenSSH's `posix-rename` overwrites and is not used.
 
 use super::{
-    client::{Client, STATVFS},
+    client::Client,
     copying,
     errors::{Place, Tried},
     fault::Fault,
     listing,
-    wire::{self, Attributes, Kind, Reply, status},
+    target::{Refusal, free, room},
+    wire::{Attributes, Kind, status},
 };
-use crate::{model::file::ListedKind, ports::SourceError, source::name};
-
-/// Why a file was not moved.
-#[derive(Debug)]
-pub enum Refusal {
-    /// The server or the connection.
-    Fault(Fault),
-    /// Said already, of the right file.
-    Source(SourceError),
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<SourceError> for Refusal {
-    fn from(error: SourceError) -> Self {
-        Self::Source(error)
-    }
-}
+use crate::{model::file::ListedKind, source::name};
 
 /// Moves `from` to `to`; the folder of `to` is made when it is missing. A fault is about `from`.
 pub async fn rename(client: &mut Client, place: &Place, from: &str, to: &str) -> Result<(), Refusal> {
@@ -62,15 +42,6 @@ pub async fn rename(client: &mut Client, place: &Place, from: &str, to: &str) ->
         // The file is there, so it is the folder that is not.
         Fault::Refused { code: status::NO_SUCH_FILE, .. } => Err(place.no_folder_for(to).into()),
         refused => Err(place.error(to, Tried::Change, refused).into()),
-    }
-}
-
-/// Sees that no file has this name.
-pub async fn free(client: &mut Client, place: &Place, name: &str) -> Result<(), Refusal> {
-    match client.look(Kind::Lstat, &place.path(name)).await {
-        Ok(None) => Ok(()),
-        Ok(Some(_)) => Err(place.exists(name).into()),
-        Err(fault) => Err(place.refusal(name, Tried::Change, fault)),
     }
 }
 
@@ -125,39 +96,4 @@ async fn make_folder(
             None => Err(room(client, place, folder, 1, refused).await?.into()),
         },
     }
-}
-
-/// Why something could not be written. The protocol has no code for a full disk; some servers say how much room there is.
-pub async fn room(
-    client: &mut Client,
-    place: &Place,
-    name: &str,
-    size: u64,
-    fault: Fault,
-) -> Result<SourceError, Fault> {
-    let Fault::Refused { code: status::FAILURE, .. } = &fault else {
-        return match fault {
-            Fault::Broken(why) => Err(Fault::Broken(why)),
-            refused => Ok(place.error(name, Tried::Change, refused)),
-        };
-    };
-    let folder = match name.rsplit_once('/') {
-        Some((folder, _)) => place.path(folder),
-        None => place.folder().to_owned(),
-    };
-    if client.can(STATVFS)
-        && let Reply::Extended(mut said) =
-            client.ask(Kind::Extended, |ask| ask.bytes(STATVFS).bytes(folder.as_bytes())).await?
-    {
-        let mut numbers = [0; 5];
-        for number in &mut numbers {
-            *number = wire::number64(&mut said)?;
-        }
-        // Block size, fragment size, all, free, free for this account.
-        let [_, fragment, _, _, available] = numbers;
-        if available.saturating_mul(fragment) <= size {
-            return Ok(place.full(name));
-        }
-    }
-    Ok(place.error(name, Tried::Change, fault))
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{errors::seconds, fault::Fault};
+use super::fault::Fault;
 use crate::model::job::SourceTimeouts;
+use crate::source::words::seconds;
 
 /// So many times the silence that is borne, an answer may take that comes in drips.
 const DRIPS: u32 = 20;
