@@ -9,7 +9,7 @@
 //! | [`telemetry`] | what the process says of itself: metrics, health |
 //! | [`host`] | where syncs come from and where their status goes: a cluster, a folder |
 //! | [`reports`] | adapters that keep reports |
-//! | [`source`] | adapters that fetch files: a directory, SFTP |
+//! | [`source`] | adapters that fetch files: a directory, SFTP, FTP |
 //! | [`store`] | adapters that hold users: SQLite, PostgreSQL |
 //! | [`beneath`] | folders of this machine, opened so that no link leads out of the one that may be used |
 //! | [`engine`] | the run: file → rows → plan → applied → report; effects only through [`ports`] |

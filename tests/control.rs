@@ -127,7 +127,7 @@ fn a_schedule_that_polls() {
 
 #[test]
 fn a_schedule_of_slots() {
-    let found = explore("daily", Control::new(DAILY, &[Kind::Bad], SMALL), depth(13), HasDiscoveries::AnyFailures);
+    let found = explore("daily", Control::new(DAILY, &[Kind::Bad], SMALL), depth(14), HasDiscoveries::AnyFailures);
     assert!(found.is_empty(), "{found:#?}");
 }
 

@@ -12,7 +12,7 @@ pub enum Fault {
     Broken(String),
     /// The server's own answer.
     Refused {
-        /// A code of [`status`].
+        /// A code of [`super::wire::status`].
         code: u32,
         /// The server's own words.
         message: String,
