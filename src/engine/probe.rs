@@ -11,7 +11,7 @@ use crate::{
 
 /// How long one side may take altogether. Each of its requests has a limit of its own; this one is for a disk that hangs and
 /// for a server that answers one byte at a time.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks both sides at the same time: the source for its listing, the database for the table and for what stands against
 /// the sync's claim.

@@ -4,10 +4,12 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use futures::FutureExt;
 use jiff::Timestamp;
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{
     attempts,
+    probe::PATIENCE,
     world::{AtWork, World},
 };
 use crate::{
@@ -22,7 +24,7 @@ use crate::{
         event::EventKind,
         file::Fetched,
         reason::Reason,
-        sync::{Key, Tried},
+        sync::{Failure, Key, Tried},
         view::{Attempted, Decision, Looked, Order, View},
     },
     ports::HostError,
@@ -192,7 +194,11 @@ async fn probe(world: &World, key: &Key, view: &View, login: bool) -> Result<(),
 
 async fn look(world: &World, key: &Key, view: &View, slot: Timestamp, tried: &[Tried]) {
     let Ok(sync) = &view.sync else { return };
-    let seen = world.work.look(sync, tried).await;
+    // A server that is slow, or busy with others, does not keep the looks at other syncs waiting.
+    let seen = timeout(PATIENCE, world.work.look(sync, tried)).await.unwrap_or_else(|_| {
+        let message = format!("the source was asked and had not answered after {} s", PATIENCE.as_secs());
+        Err(Failure { reason: Reason::SourceUnreachable, message })
+    });
     let now = Timestamp::now();
     world.with(key, |memory| {
         let found = sight(sync, memory.looked.as_ref(), seen, now);

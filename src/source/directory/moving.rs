@@ -6,10 +6,11 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
+use jiff::Timestamp;
 use rustix::{
     fs::{
-        AtFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps, fchmod, fstat, fsync, futimens, linkat, mkdirat,
-        openat, renameat_with, statat, unlinkat,
+        AtFlags, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, fchmod, fstat, fsync, futimens, linkat,
+        mkdirat, openat, renameat, renameat_with, statat, unlinkat,
     },
     io::Errno,
 };
@@ -75,7 +76,8 @@ fn place(source: &impl AsFd, old: &str, target: &impl AsFd, new: &str) -> Result
     match renameat_with(source, old, target, new, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             linkat(source, old, target, new, AtFlags::empty())?;
-            unlinkat(source, old, AtFlags::empty())
+            let linked = statat(target, new, AtFlags::SYMLINK_NOFOLLOW)?;
+            take_away(source, old, &linked).inspect_err(|_| remove(target, new))
         }
         result => result,
     }
@@ -84,18 +86,45 @@ fn place(source: &impl AsFd, old: &str, target: &impl AsFd, new: &str) -> Result
 /// Moves to another file system: copies under a name that no glob takes, sees that the copy is whole and on the disk and
 /// the file still the same, gives the copy its name, and only then deletes the file.
 fn copy_over(source: &OwnedFd, old: &str, target: &OwnedFd, new: &str) -> io::Result<()> {
-    let partial = format!(".{}.{}.part", &new[..new.floor_char_boundary(200)], std::process::id());
-    let moved = copy(source, old, target, &partial).and_then(|()| Ok(place(target, &partial, target, new)?));
-    if moved.is_err() {
-        // Nothing of a copy that failed stays; why it failed matters more than a failure to clean up.
-        let _ = unlinkat(target, &partial, AtFlags::empty());
-        return moved;
-    }
+    let partial = passing(new);
+    let moved = copy(source, old, target, &partial).and_then(|copied| {
+        place(target, &partial, target, new)?;
+        Ok(copied)
+    });
+    // Nothing of a copy that failed stays.
+    let copied = moved.inspect_err(|_| remove(target, &partial))?;
     fsync(target)?;
-    Ok(unlinkat(source, old, AtFlags::empty())?)
+    Ok(take_away(source, old, &copied).inspect_err(|_| remove(target, new))?)
 }
 
-fn copy(source: &OwnedFd, old: &str, target: &OwnedFd, partial: &str) -> io::Result<()> {
+/// Deletes the file that is at its new place too: out of a name of its own, so that no new upload is deleted unread.
+fn take_away(source: &impl AsFd, old: &str, moved: &Stat) -> Result<(), Errno> {
+    let aside = passing(old);
+    renameat(source, old, source, &*aside)?;
+    let found = statat(source, &*aside, AtFlags::SYMLINK_NOFOLLOW)?;
+    let same = (found.st_dev, found.st_ino) == (moved.st_dev, moved.st_ino);
+    let deleted = if same { unlinkat(source, &*aside, AtFlags::empty()) } else { Ok(()) };
+    if !same || deleted.is_err() {
+        // Back to where it was, unless somebody has taken the name again: then both stay.
+        if linkat(source, &*aside, source, old, AtFlags::empty()).is_ok() {
+            unlinkat(source, &*aside, AtFlags::empty())?;
+        }
+    }
+    deleted
+}
+
+/// Removes what a move that failed has left. Why it failed matters more than a failure to clean up.
+fn remove(folder: &impl AsFd, name: &str) {
+    let _ = unlinkat(folder, name, AtFlags::empty());
+}
+
+/// A name that no glob takes and no other move has.
+fn passing(name: &str) -> String {
+    format!(".{}.{}.part", &name[..name.floor_char_boundary(200)], Timestamp::now().as_nanosecond())
+}
+
+/// Copies; says what it copied.
+fn copy(source: &OwnedFd, old: &str, target: &OwnedFd, partial: &str) -> io::Result<Stat> {
     let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let write = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut from = File::from(openat(source, old, read, Mode::empty())?);
@@ -117,7 +146,7 @@ fn copy(source: &OwnedFd, old: &str, target: &OwnedFd, partial: &str) -> io::Res
     futimens(&to, &Timestamps { last_access: mtime, last_modification: mtime })?;
     to.sync_all()?;
     let after = fstat(&from)?;
-    let stamp = |stat: &rustix::fs::Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
+    let stamp = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
     let there = statat(source, old, AtFlags::SYMLINK_NOFOLLOW)?;
     if copied != before.st_size as u64
         || fstat(&to)?.st_size != before.st_size
@@ -126,7 +155,7 @@ fn copy(source: &OwnedFd, old: &str, target: &OwnedFd, partial: &str) -> io::Res
     {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    Ok(())
+    Ok(before)
 }
 
 #[cfg(test)]

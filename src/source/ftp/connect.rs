@@ -210,8 +210,10 @@ async fn login(place: &Place, job: &FtpJob, client: &mut Client) -> Result<(), S
 /// Why nobody was let in.
 fn denied(place: &Place, job: &FtpJob, reply: &Reply) -> SourceError {
     let (at, said) = (place.location(), said(reply));
-    let many = reply.speaks_of(&["too many", "maximum", "max clients", "limit", "connections", "try again later"]);
-    if reply.code / 100 == 4 && reply.code != 430 || many {
+    // Who takes a wrong password for a server that is busy tries it again and again, until the account is locked.
+    let of_the_account = reply.speaks_of(&["password", "login", "attempt", "fail", "locked", "incorrect"]);
+    let many = reply.speaks_of(&["too many", "maximum", "max clients"]) || reply.code / 100 == 4 && reply.code != 430;
+    if many && !of_the_account {
         return turned_away(place, reply);
     }
     if job.tls == FtpTls::None && reply.speaks_of(&["tls", "ssl", "encrypt", "secure", "cleartext"]) {

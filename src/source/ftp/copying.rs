@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use sha2::{Digest, Sha256};
 use tokio::{
     fs::File,
@@ -18,7 +18,8 @@ use tokio::{
 use super::{
     client::Client,
     errors::{Fault, Place},
-    look::look,
+    look::{exists, look},
+    reply::Reply,
     transfer::fetch,
 };
 use crate::model::file::Stamp;
@@ -138,19 +139,55 @@ async fn settle(
         Some(now) => place.same(stamp, &now)?,
         None => return Err(place.missing(&stamp.name).into()),
     }
-    let begun = client.ask_about("RNFR", part).await?;
+    // The look before the copy is long ago, and RNTO overwrites.
+    if exists(client, place, to).await? {
+        return Err(place.exists(to).into());
+    }
+    if let Some(refused) = renamed(client, part, to).await? {
+        return Err(Fault::Refused(refused));
+    }
+    take_away(client, place, stamp, to).await
+}
+
+/// Deletes the file that is at its new place too: out of a name of its own, so that no new upload is deleted unread. Where it
+/// can't be deleted the new one goes, or the file would be there twice.
+async fn take_away(client: &mut Client, place: &Place, stamp: &Stamp, to: &str) -> Result<(), Fault> {
+    let aside = format!("{}.{}.usersync.part", stamp.name, Timestamp::now().as_nanosecond());
+    if let Some(refused) = renamed(client, &stamp.name, &aside).await? {
+        return match look(client, place, &stamp.name).await? {
+            // Somebody else took it away.
+            None => Ok(()),
+            Some(_) => {
+                client.ask_about("DELE", to).await?;
+                Err(Fault::Refused(refused))
+            }
+        };
+    }
+    let same = look(client, place, &aside).await?.is_none_or(|now| (now.size, now.mtime) == (stamp.size, stamp.mtime));
+    let deleted = if same { client.order("DELE", &aside).await.map(drop) } else { Ok(()) };
+    if same && !matches!(deleted, Err(Fault::Refused(_))) {
+        return deleted;
+    }
+    // Back to where it was: a new upload, or what may not be deleted.
+    if !exists(client, place, &stamp.name).await?
+        && let Some(refused) = renamed(client, &aside, &stamp.name).await?
+    {
+        return Err(Fault::Refused(refused));
+    }
+    if deleted.is_err() {
+        client.ask_about("DELE", to).await?;
+    }
+    deleted
+}
+
+/// Renames. Some: the server's refusal.
+async fn renamed(client: &mut Client, from: &str, to: &str) -> Result<Option<Reply>, Fault> {
+    let begun = client.ask_about("RNFR", from).await?;
     if begun.code != 350 {
-        return Err(Fault::Refused(begun));
+        return Ok(Some(begun));
     }
-    client.order("RNTO", to).await?;
-    if let Err(fault) = client.order("DELE", &stamp.name).await {
-        // One of the two must go, or the file would be there twice.
-        if matches!(fault, Fault::Refused(_)) {
-            client.ask_about("DELE", to).await?;
-        }
-        return Err(fault);
-    }
-    Ok(())
+    let ended = client.ask_about("RNTO", to).await?;
+    Ok((!ended.done()).then_some(ended))
 }
 
 /// Keeps nothing of what is written but its digest.

@@ -23,7 +23,7 @@ const LINE: usize = 16 << 10;
 /// Lines that are no names: `total 12`, the folder itself, those above it.
 const OTHER_LINES: usize = 100;
 /// A listing may take so many times `source.timeouts.stall` altogether: a server could send a byte now and then for ever.
-const PATIENCE: u32 = 10;
+pub(super) const PATIENCE: u32 = 10;
 
 /// Everything in the folder.
 pub async fn list(client: &mut Client, place: &Place) -> Result<Vec<Listed>, Fault> {
@@ -59,8 +59,9 @@ pub async fn find(client: &mut Client, place: &Place, path: &str) -> Result<Opti
             if !client.enter(below).await? {
                 return Ok(None);
             }
-            let entries = entries(client, place).await?;
-            client.leave().await?;
+            // Not the login's folder any more, until it has left.
+            let entries = entries(client, place).await.inspect_err(|_| client.spoil())?;
+            client.leave().await.inspect_err(|_| client.spoil())?;
             entries
         }
     };

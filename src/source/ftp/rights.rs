@@ -1,8 +1,13 @@
 //! Who may do what with the folder: a new folder in it gets the same rights, where the server says and takes them.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::{
     client::Client,
     errors::{Fault, Place},
+    folder::PATIENCE,
     incoming::Incoming,
 };
 
@@ -36,12 +41,9 @@ async fn by_list(client: &mut Client) -> Result<Option<u32>, Fault> {
         Err(fault) => return Err(fault),
     };
     let mut incoming = Incoming::new(channel);
-    let mut first = Vec::new();
-    while let Some(part) = incoming.next(stall, Fault::stalled).await.inspect_err(|_| client.spoil())? {
-        // The folder itself is among the first names.
-        let room = 4096_usize.saturating_sub(first.len()).min(part.len());
-        first.extend_from_slice(&part[..room]);
-    }
+    let limit = stall * PATIENCE;
+    let first = timeout(limit, beginning(&mut incoming, stall)).await.unwrap_or_else(|_| Err(Fault::stalled(limit)));
+    let first = first.inspect_err(|_| client.spoil())?;
     drop(incoming);
     client.reply(stall).await.inspect_err(|_| client.spoil())?;
     Ok(first
@@ -49,6 +51,16 @@ async fn by_list(client: &mut Client) -> Result<Option<u32>, Fault> {
         .map(<[u8]>::trim_ascii_end)
         .filter(|line| line.ends_with(b" ."))
         .find_map(mode))
+}
+
+/// The beginning of a listing, which is read to its end: the folder itself is among the first names.
+async fn beginning(incoming: &mut Incoming, stall: Duration) -> Result<Vec<u8>, Fault> {
+    let mut first = Vec::new();
+    while let Some(part) = incoming.next(stall, Fault::stalled).await? {
+        let room = 4096_usize.saturating_sub(first.len()).min(part.len());
+        first.extend_from_slice(&part[..room]);
+    }
+    Ok(first)
 }
 
 /// `drwxrwsr-x` as a number.
