@@ -212,7 +212,12 @@ impl Work for Worker {
 
     async fn run(&self, order: &Order, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, HostError> {
         let begun = Timestamp::now();
-        let (_, job) = self.job(&sync_of(&order.run)).await?;
+        let job = match self.job(&sync_of(&order.run)).await {
+            Ok((_, job)) => job,
+            // A right that is missing comes back only if somebody gives it.
+            Err(HostError::Refused(message)) => Err(Failure { reason: Reason::ReferenceMissing, message }),
+            Err(error) => return Err(error),
+        };
         let mut status = match job {
             Err(missing) => failed(missing, begun),
             Ok(sync) => {

@@ -209,6 +209,9 @@ async fn look(world: &World, key: &Key, view: &View, slot: Timestamp, tried: &[T
 async fn finish(world: &World, key: &Key, view: &View, aside: &[Fetched]) {
     let Ok(sync) = &view.sync else { return };
     let left = world.work.finish(sync, aside).await;
+    if let Err(failure) = &left {
+        tracing::warn!(reason = %failure.reason, "what runs left to do could not be tried: {}", failure.message);
+    }
     let now = Timestamp::now();
     world.with(key, |memory| {
         memory.finished = Some(finished(memory.finished.as_ref(), generation(sync), left, now));
