@@ -111,6 +111,22 @@ pub fn broken_rules() -> Vec<Broken> {
             "spec.source",
             "path is the folder on",
         ),
+        broken(
+            &[("/spec/source/sftp", Value::Null), ("/spec/source/ftp", json!({"host": "ftp.example.com"}))],
+            "spec.source.ftp",
+            "give exactly one: credentials",
+        ),
+        broken(
+            &[
+                ("/spec/source/sftp", Value::Null),
+                (
+                    "/spec/source/ftp",
+                    json!({"host": "ftp.example.com", "credentials": {"name": "hr-ftp"}, "anonymous": true}),
+                ),
+            ],
+            "spec.source.ftp",
+            "give exactly one: credentials",
+        ),
         broken(&[("/spec/source/afterImport", json!({}))], "spec.source.afterImport", "say exactly one"),
         broken(&[("/spec/source/afterImport/keep", json!({}))], "spec.source.afterImport", "say exactly one"),
         broken(&[("/spec/source/afterFailure/moveTo", json!("failed"))], "spec.source.afterFailure", "say exactly one"),
