@@ -180,10 +180,14 @@ impl Record {
         }
     }
 
-    /// Notes that something is left to do: the first of these is told as the condition.
+    /// Notes that something is left to do: the first of these is told as the condition. What the run could not set aside goes
+    /// before it: it is found again by this condition alone, the rest by the ledger.
     pub fn leave(&mut self, reason: ConditionReason, message: String) {
         self.warnings.push(message.clone());
-        self.unfinished.get_or_insert(Unfinished { reason, message });
+        let found_by_this = reason == ConditionReason::FileNotSetAside;
+        if found_by_this || self.unfinished.is_none() {
+            self.unfinished = Some(Unfinished { reason, message });
+        }
     }
 
     /// Ends a step: what passed since the last one was its time.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     api::Mode,
     model::{
-        file::Fetched,
+        file::{Fetched, Stamp},
         job::Job,
         ledger::{LedgerRow, OpenStep},
         report::{FileReport, Reports},
@@ -73,7 +73,11 @@ pub async fn finish(job: &Job, ports: &Ports, spool: &Path, aside: &[Fetched]) -
         let theirs = spool.parent().map_or_else(|| spool.join(&row.run), |beside| beside.join(&row.run));
         open_steps(job, ports, &theirs, &row, &mut record).await;
     }
-    for Fetched { stamp, sha256 } in aside {
+    let stamps: Vec<Stamp> = aside.iter().map(|file| file.stamp.clone()).collect();
+    let imported = ports.store.imported(&job.sync.sync, &stamps).await;
+    let imported = imported.map_err(|error| RunError::from(error).failure())?;
+    // Whose file was imported after all has nothing to set aside any more.
+    for Fetched { stamp, sha256 } in aside.iter().filter(|file| imported.iter().all(|row| row.file != file.stamp)) {
         match put_away(job, ports, stamp, sha256, &job.sync.take.after_failure).await {
             Ok(note) => record.warnings.extend(note),
             Err(why) => not_aside(&mut record, &stamp.name, &why.to_string()),
