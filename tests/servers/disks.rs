@@ -28,7 +28,9 @@ pub async fn moves_to_another_disk(brand: Brand, setup: Setup) {
     assert!(!path.exists());
     // It is the same file to whoever looks.
     let after = source.stat("bak/users.csv").await.unwrap().unwrap();
-    assert_eq!((after.size, after.mtime), (before.size, before.mtime));
+    // ProFTPD copies by itself where its rename does not reach, and gives the copy the time of the move.
+    let same = (after.size, after.mtime) == (before.size, before.mtime);
+    assert!(same || brand == Brand::ProFtpd && after.size == before.size, "{before:?} became {after:?}");
     assert!(fetch(&*source, &after, 0).await.unwrap() == content);
     let mut job = server.job();
     job.path += "/bak";
