@@ -69,8 +69,9 @@ pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Ti
                 sync.metadata.resource_version = Some(version);
                 sync.status = Some(*status);
             }
-            // Nothing was written; but it may have taken its time.
-            _ if asks && view.live => fresh = false,
+            // Nothing was written; but it may have taken its time. (Not what a watch has shown by now: that may be older than
+            // what was written before.)
+            _ if asks && !overtaken => fresh = false,
             _ => {
                 // What was overtaken says the same again.
                 let truth = view.live || overtaken;

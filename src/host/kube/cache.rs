@@ -11,7 +11,7 @@ use kube::runtime::watcher::Event;
 
 use super::seen::{Readable, Seen};
 use crate::{
-    api::{APPROVE, UserSync, UserSyncRun},
+    api::{APPROVE, UserSync, UserSyncRun, UserSyncStatus},
     control::cause::{ended, held},
     model::sync::Key,
 };
@@ -69,7 +69,12 @@ impl Cache {
                 known.listed_syncs.entry(scope.clone()).or_default().insert(key.clone());
                 return known.put(key, seen.read);
             }
-            Event::Apply(seen) => return known.put(key(&seen.metadata), seen.read),
+            Event::Apply(seen) => {
+                let key = key(&seen.metadata);
+                // What this process wrote is known before the watch shows it, and what was before.
+                let late = known.syncs.get(&key).is_some_and(|known| older(&seen.metadata, metadata(known)));
+                return if late { Vec::new() } else { known.put(key, seen.read) };
+            }
             Event::Delete(seen) => {
                 let key = key(&seen.metadata);
                 known.syncs.remove(&key);
@@ -84,6 +89,20 @@ impl Cache {
             }
         }
         Vec::new()
+    }
+
+    /// Takes in a status that this process wrote over what `of` says. Nobody is told: who wrote it knows.
+    pub fn wrote(&self, of: &ObjectMeta, status: &UserSyncStatus, version: &str) {
+        if let Some(read) = self.known().syncs.get_mut(&key(of))
+            && metadata(read).uid == of.uid
+            && metadata(read).resource_version == of.resource_version
+        {
+            match read {
+                Ok(sync) => sync.status = Some(status.clone()),
+                Err(malformed) => malformed.status = status.clone(),
+            }
+            metadata_mut(read).resource_version = Some(version.to_owned());
+        }
     }
 
     /// Takes in what a watch for runs saw; the syncs to look at because of it.
@@ -179,6 +198,20 @@ fn metadata(read: &ReadSync) -> &ObjectMeta {
     }
 }
 
+fn metadata_mut(read: &mut ReadSync) -> &mut ObjectMeta {
+    match read {
+        Ok(sync) => &mut sync.metadata,
+        Err(malformed) => &mut malformed.metadata,
+    }
+}
+
+/// Whether the one is an earlier state than the other: resource versions are numbers that grow (Kubernetes API concepts,
+/// "Resource versions"). Only a list may go back, where the API server's own data were restored.
+fn older(one: &ObjectMeta, other: &ObjectMeta) -> bool {
+    let number = |of: &ObjectMeta| of.resource_version.as_deref().and_then(|version| version.parse::<u128>().ok());
+    number(one).zip(number(other)).is_some_and(|(one, other)| one < other)
+}
+
 /// An object's namespace and name.
 fn key(metadata: &ObjectMeta) -> Key {
     Key { namespace: metadata.namespace.clone().unwrap_or_default(), name: metadata.name.clone().unwrap_or_default() }
@@ -233,6 +266,32 @@ mod tests {
         assert_eq!(cache.see_sync(&ALL, Event::InitDone), [key("it")]);
         assert!(cache.sync(&key("it")).is_none() && cache.sync(&key("hr")).is_some());
         assert_eq!(cache.see_sync(&ALL, Event::Apply(sync("people", "hr", "2"))), [key("hr")]);
+    }
+
+    #[test]
+    fn what_was_written_here_is_known_before_a_watch_shows_it() {
+        let cache = Cache::default();
+        cache.see_sync(&ALL, Event::Apply(sync("people", "hr", "9")));
+        let written = UserSyncStatus { observed_generation: Some(3), ..UserSyncStatus::default() };
+        let known = || {
+            let sync = cache.sync(&key("hr")).unwrap().0.unwrap();
+            (sync.metadata.resource_version.unwrap(), sync.status.and_then(|status| status.observed_generation))
+        };
+        // Over a state that is not known here it says nothing.
+        cache.wrote(&sync("people", "hr", "8").metadata, &written, "10");
+        assert_eq!(known(), ("9".to_owned(), None));
+        cache.wrote(&sync("people", "hr", "9").metadata, &written, "10");
+        assert_eq!(known(), ("10".to_owned(), Some(3)));
+
+        for late in ["9", "10"] {
+            assert!(cache.see_sync(&ALL, Event::Apply(sync("people", "hr", late))).is_empty(), "{late} is no news");
+        }
+        assert_eq!(known().0, "10");
+        assert_eq!(cache.see_sync(&ALL, Event::Apply(sync("people", "hr", "11"))), [key("hr")]);
+        // A list shows what is, whatever its number.
+        cache.see_sync(&ALL, Event::Init);
+        assert_eq!(cache.see_sync(&ALL, Event::InitApply(sync("people", "hr", "7"))), [key("hr")]);
+        assert_eq!(known().0, "7");
     }
 
     #[test]

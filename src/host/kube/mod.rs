@@ -222,7 +222,11 @@ impl Host for KubeHost {
 
     async fn write_status(&self, of: &ObjectMeta, status: &UserSyncStatus) -> Result<Option<String>, HostError> {
         let (api, types) = self.dynamic::<UserSync>(of);
-        status::write(&api, &types, of, status).await
+        let version = status::write(&api, &types, of, status).await?;
+        if let Some(version) = &version {
+            self.cache.wrote(of, status, version);
+        }
+        Ok(version)
     }
 
     async fn create_run(&self, run: &UserSyncRun) -> Result<(), HostError> {
