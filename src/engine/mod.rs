@@ -5,6 +5,7 @@
 mod again;
 mod apply;
 mod archive;
+mod aside;
 mod attempts;
 mod browse;
 mod compare;

@@ -26,7 +26,7 @@ macro_rules! row {
         mod $name {
             use crate::support::ftpd::{Brand, Protocol, Setup};
             $($(
-                #[tokio::test]
+                #[tokio::test(flavor = "multi_thread")]
                 async fn $column() {
                     let setup = Setup { protocol: Protocol::$protocol, ..Setup::default() };
                     crate::$module::$column(Brand::$brand, setup).await;
@@ -93,11 +93,13 @@ table! {
     pureftpd_explicit: PureFtpd by Explicit, encrypted;
 }
 
-row! { vsftpd_disks, Vsftpd, Ftp, disks::{ moves_to_another_disk, makes_folders_with_the_parents_rights } }
+row! { vsftpd_disks, Vsftpd, Ftp, disks::{ moves_to_another_disk, archives_on_another_disk, makes_folders_with_the_parents_rights } }
 row! { vsftpd_disks_explicit, Vsftpd, Explicit, disks::{ moves_to_another_disk, vouches_for_itself } }
-row! { proftpd_disks, ProFtpd, Ftp, disks::{ moves_to_another_disk, makes_folders_with_the_parents_rights } }
+row! { proftpd_disks, ProFtpd, Ftp, disks::{ moves_to_another_disk, archives_on_another_disk, makes_folders_with_the_parents_rights } }
 row! { proftpd_disks_explicit, ProFtpd, Explicit, disks::{ moves_to_another_disk, vouches_for_itself } }
-row! { pureftpd_disks, PureFtpd, Ftp, disks::{ moves_to_another_disk, makes_folders_with_the_parents_rights } }
+row! { proftpd_disks_sftp, ProFtpd, Sftp, disks::{ archives_on_another_disk } }
+row! { openssh_disks_sftp, OpenSsh, Sftp, disks::{ archives_on_another_disk } }
+row! { pureftpd_disks, PureFtpd, Ftp, disks::{ moves_to_another_disk, archives_on_another_disk, makes_folders_with_the_parents_rights } }
 row! { pureftpd_disks_explicit, PureFtpd, Explicit, disks::{ moves_to_another_disk, vouches_for_itself } }
 
 /// The file as it is listed.

@@ -21,6 +21,11 @@ use crate::{
 };
 
 async fn bench(server: &Ftpd, link: &Link) -> Bench {
+    bench_of(SourceJob::Ftp(Box::new(FtpJob { host: link.address.to_string(), ..server.job() }))).await
+}
+
+/// A sync of users from this source.
+pub async fn bench_of(source: SourceJob) -> Bench {
     let spec = json!({
         "source": {"directory": {"path": "inbox"}, "files": "users*", "stableFor": "0s"},
         "mapping": {"userId": {"column": "id"}, "properties": [{"property": "email"}]},
@@ -28,17 +33,17 @@ async fn bench(server: &Ftpd, link: &Link) -> Bench {
     });
     let mut bench = Bench::new(Database::Sqlite, spec).await;
     bench.execute("create table users (id text not null primary key, email text)").await;
-    bench.sync.source = SourceJob::Ftp(Box::new(FtpJob { host: link.address.to_string(), ..server.job() }));
+    bench.sync.source = source;
     bench
 }
 
 /// A file of that many users.
-fn csv(users: usize) -> Vec<u8> {
+pub fn csv(users: usize) -> Vec<u8> {
     let rows = (0..users).map(|user| format!("{user},user{user}@example.com\n"));
     ["id,email\n".to_owned()].into_iter().chain(rows).collect::<String>().into_bytes()
 }
 
-async fn users(bench: &Bench) -> usize {
+pub async fn users(bench: &Bench) -> usize {
     bench.rows("select id from users").await.len()
 }
 
