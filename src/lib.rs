@@ -10,7 +10,7 @@
 //! | [`host`] | where syncs come from and where their status goes: a cluster, a folder |
 //! | [`reports`] | adapters that keep reports |
 //! | [`source`] | adapters that fetch files: a directory, SFTP, FTP |
-//! | [`store`] | adapters that hold users: SQLite, PostgreSQL |
+//! | [`store`] | adapters that hold users: SQLite, PostgreSQL, MariaDB and MySQL |
 //! | [`beneath`] | folders of this machine, opened so that no link leads out of the one that may be used |
 //! | [`engine`] | the run: file → rows → plan → applied → report; effects only through [`ports`] |
 //! | [`control`] | pure: validate a manifest, compute a schedule, decide what to do next, say how it is |

@@ -1,6 +1,6 @@
 //! The engine against a naive model, on random tables, files, modes, scopes and policies: same table after, counts add
 //! up, a simulation plans what the import does, a second run finds all unchanged, nothing outside the scope or in
-//! protected columns is touched. On SQLite and PostgreSQL.
+//! protected columns is touched. On SQLite, PostgreSQL and MariaDB.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -13,7 +13,7 @@ use proptest::{
 };
 use support::{
     bench::{Bench, Database},
-    postgres,
+    mariadb, postgres,
 };
 use usersync::{
     api::{Action, ConflictMode, Mode, PropertyPolicy},
@@ -236,16 +236,27 @@ fn manifest(case: &Case) -> serde_json::Value {
     spec
 }
 
-fn create(case: &Case) -> Vec<String> {
+fn create(case: &Case, database: &Database) -> Vec<String> {
     let unique = if case.key_in_scope { "org, id" } else { "id" };
+    // MariaDB's index needs a length, and its default collation takes `e1` for `E1`.
+    let text = match database {
+        Database::Mariadb(_) => "varchar(80) character set utf8mb4 collate utf8mb4_bin",
+        _ => "text",
+    };
     let mut statements = vec![
-        "create table users (org text not null default '', id text not null, email text, city text, level integer, note text, \
-         secret text, active varchar(5) not null default 'true')"
-            .to_owned(),
+        format!(
+            "create table users (org {text} not null default '', id {text} not null, email {text}, city {text}, \
+             level integer, note {text}, secret {text}, active varchar(5) not null default 'true')"
+        ),
         format!("create unique index users_key on users ({unique})"),
     ];
+    // In MariaDB's default mode a backslash escapes.
+    let escaped = |text: &str| match database {
+        Database::Mariadb(_) => text.replace('\\', "\\\\"),
+        _ => text.to_owned(),
+    };
     let literal = |cell: &Option<String>| match cell {
-        Some(text) => format!("'{}'", text.replace('\'', "''")),
+        Some(text) => format!("'{}'", escaped(text).replace('\'', "''")),
         None => "null".to_owned(),
     };
     for ((org, id), cells) in &case.table {
@@ -256,7 +267,7 @@ fn create(case: &Case) -> Vec<String> {
 }
 
 async fn table(bench: &Bench) -> Table {
-    let columns: Vec<_> = COLUMNS.iter().map(|column| format!("cast({column} as text)")).collect();
+    let columns: Vec<_> = COLUMNS.iter().map(|column| format!("cast({column} as {})", bench.text())).collect();
     let rows = bench.rows(&format!("select org, id, {} from users", columns.join(", "))).await;
     rows.into_iter()
         .map(|mut row| {
@@ -267,8 +278,9 @@ async fn table(bench: &Bench) -> Table {
 }
 
 async fn check(case: &Case, database: Database) -> Result<(), TestCaseError> {
+    let statements = create(case, &database);
     let bench = Bench::new(database, manifest(case)).await;
-    for statement in create(case) {
+    for statement in statements {
         bench.execute(&statement).await;
     }
     bench.write_csv("users.csv", &["id", "email", "city", "level", "type"], &case.file);
@@ -308,6 +320,12 @@ fn sqlite_does_what_the_model_does() {
 fn postgres_does_what_the_model_does() {
     let server = postgres::Server::shared();
     compare_with_model(60, || Database::Postgres(server.create_database()));
+}
+
+#[test]
+fn mariadb_does_what_the_model_does() {
+    let server = mariadb::Server::shared();
+    compare_with_model(60, || Database::Mariadb(server.create_database()));
 }
 
 #[test]

@@ -13,13 +13,14 @@ use super::{
 use crate::{
     model::{
         change::{ChangeKind, FileUser},
+        column::{Case, ColumnType},
         job::{Job, Removal},
         plan::Layout,
         progress::{Progress, Step},
         reject::{Reject, RejectCode},
         rows::Rows,
     },
-    ports::Ports,
+    ports::{Ports, StoreError},
     sync::{
         diff::{Comparison, Deactivated, Plan},
         guard::Figures,
@@ -89,7 +90,7 @@ pub(super) async fn compare(
     file: &mut FileRows,
     record: &mut Record,
 ) -> Result<Compared, RunError> {
-    let deactivated = deactivated(job, ports, file).await?;
+    let deactivated = deactivated(job, ports, layout, file).await?;
     let spool = file.spool.clone();
     let scratch = move || scratch(&spool);
     let mut comparison =
@@ -97,8 +98,13 @@ pub(super) async fn compare(
     let mut batches = ports.store.scan(layout, &job.sync.target.scope).await?;
     let mut done = 0;
     while let Some(batch) = batches.try_next().await? {
+        let forms = key_forms(ports, layout, &batch).await?;
+        let row = |at: usize| {
+            let row = batch.row(at);
+            comparison.row(row, forms.as_ref().map_or_else(|| row.get(0), |forms| forms.row(at).get(0)))
+        };
         // Computation: it may hold this thread, not the runtime.
-        tokio::task::block_in_place(|| batch.iter().try_for_each(|row| comparison.row(row)))?;
+        tokio::task::block_in_place(|| (0..batch.len()).try_for_each(row))?;
         done += batch.len() as u64;
         ports.watch.at(Progress { step: Step::Compare, done, of: None });
     }
@@ -120,15 +126,32 @@ pub(super) async fn compare(
     Ok(compared)
 }
 
+/// What the index has instead of these rows' keys, where a collation compares them.
+async fn key_forms(ports: &Ports, layout: &Layout, rows: &Rows) -> Result<Option<Rows>, StoreError> {
+    if !by_collation(layout) {
+        return Ok(None);
+    }
+    let mut keys = Rows::new(1);
+    rows.iter().for_each(|row| keys.push(row.get(0)));
+    ports.store.key_forms(layout, &keys).await.map(Some)
+}
+
+/// Whether the database alone can say which keys are equal.
+pub(super) fn by_collation(layout: &Layout) -> bool {
+    matches!(layout.key().kind, ColumnType::Text { case: Case::Collation, .. })
+}
+
 /// Whom the sync deactivated, where that matters.
-async fn deactivated(job: &Job, ports: &Ports, file: &FileRows) -> Result<Deactivated, RunError> {
+async fn deactivated(job: &Job, ports: &Ports, layout: &Layout, file: &FileRows) -> Result<Deactivated, RunError> {
     let mut found = Deactivated::new();
     if let Removal::Deactivate { .. } = job.sync.removal {
         let mut batches = ports.store.deactivated(&job.sync.sync).await?;
         while let Some(batch) = batches.try_next().await? {
-            for row in batch.iter() {
+            let forms = key_forms(ports, layout, &batch).await?;
+            for (at, row) in batch.iter().enumerate() {
                 let seconds = row.get(1).and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
-                found.insert(file.index.key_digest(row.get(0).unwrap_or_default()), seconds);
+                let key = forms.as_ref().map_or_else(|| row.get(0), |forms| forms.row(at).get(0));
+                found.insert(file.index.key_digest(key.unwrap_or_default()), seconds);
             }
         }
     }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    compare::by_collation,
     outcome::{Record, RunError},
     rejects::RejectLog,
     spool::{self, scratch},
@@ -20,8 +21,9 @@ use crate::{
         plan::{Layout, Role},
         progress::{Progress, Step},
         reject::{Reject, RejectCode},
+        rows::Rows,
     },
-    ports::Watch,
+    ports::{Ports, Watch},
     sync::{
         decode::{Decoder, RawRow},
         diff::Rules,
@@ -34,6 +36,10 @@ use crate::{
 
 /// Rows between two words about progress.
 const PROGRESS_EVERY: u64 = 4_096;
+
+/// Rows that wait for the store's word on their keys, at most; and about how many bytes of the file they are.
+const WAITING: usize = 2_000;
+const WAITING_SIZE: u64 = 1 << 20;
 
 /// The file, read.
 pub(super) struct FileRows {
@@ -51,18 +57,18 @@ pub(super) fn read(
     job: &Job,
     layout: &Layout,
     spool: &Path,
-    watch: &Arc<dyn Watch>,
+    ports: &Ports,
     record: &mut Record,
 ) -> Result<FileRows, RunError> {
     // The whole step is computation over local files: it may hold this thread, not the runtime.
-    tokio::task::block_in_place(|| read_rows(job, layout, spool, watch, record))
+    tokio::task::block_in_place(|| read_rows(job, layout, spool, ports, record))
 }
 
 fn read_rows(
     job: &Job,
     layout: &Layout,
     spool: &Path,
-    watch: &Arc<dyn Watch>,
+    ports: &Ports,
     record: &mut Record,
 ) -> Result<FileRows, RunError> {
     let sync = &job.sync;
@@ -84,8 +90,11 @@ fn read_rows(
         figures: Figures { correction, ..Figures::default() },
         mirror: sync.action == Action::Mirror,
     };
-    let mut rows = Rows { decoder, watch };
-    reading.all(&mut rows, layout)?;
+    let mut rows = FileReader { decoder, watch: &ports.watch };
+    match by_collation(layout) {
+        false => reading.all(&mut rows, layout)?,
+        true => reading.all_by_form(&mut rows, layout, ports)?,
+    }
     if let Some(file) = &mut record.file {
         file.rows = Some(reading.figures.counts.read);
     }
@@ -115,9 +124,24 @@ pub(super) fn mapped_for(action: Action, mapping: &Mapping) -> Mapping {
     mapping
 }
 
-struct Rows<'a> {
+struct FileReader<'a> {
     decoder: Decoder,
     watch: &'a Arc<dyn Watch>,
+}
+
+impl FileReader<'_> {
+    /// Reads the next row, and says how far that is. None at the end of the file.
+    fn next(&mut self, row: &mut RawRow, figures: &mut Figures) -> Result<Option<Result<(), Reject>>, RunError> {
+        let size = self.decoder.size();
+        let read = self.decoder.next(row).map_err(|error| RunError::decoding(&format!("line {}", row.line), error))?;
+        if read.is_some() {
+            figures.counts.read += 1;
+            if figures.counts.read.is_multiple_of(PROGRESS_EVERY) {
+                self.watch.at(Progress { step: Step::Read, done: self.decoder.position(), of: Some(size) });
+            }
+        }
+        Ok(read)
+    }
 }
 
 struct Reading {
@@ -130,32 +154,73 @@ struct Reading {
 }
 
 impl Reading {
-    fn all(&mut self, rows: &mut Rows<'_>, layout: &Layout) -> Result<(), RunError> {
+    fn all(&mut self, rows: &mut FileReader<'_>, layout: &Layout) -> Result<(), RunError> {
         let mut row = RawRow::default();
         let mut user = User::default();
-        let size = rows.decoder.size();
-        while let Some(read) =
-            rows.decoder.next(&mut row).map_err(|error| RunError::decoding(&format!("line {}", row.line), error))?
-        {
-            self.figures.counts.read += 1;
-            if self.figures.counts.read.is_multiple_of(PROGRESS_EVERY) {
-                rows.watch.at(Progress { step: Step::Read, done: rows.decoder.position(), of: Some(size) });
-            }
+        while let Some(read) = rows.next(&mut row, &mut self.figures)? {
             match read {
                 Err(reject) => self.reject(&reject, &row, None)?,
                 Ok(()) => match self.mapper.map(&row, &mut user) {
                     Mapped::Filtered => self.figures.counts.filtered += 1,
                     Mapped::Rejected(reject) => self.reject(&reject, &row, user.key.as_deref())?,
-                    Mapped::User => self.user(&mut user, &row, layout)?,
+                    Mapped::User => self.user(&mut user, None, &row, layout)?,
                 },
             }
         }
         Ok(())
     }
 
-    fn user(&mut self, user: &mut User, row: &RawRow, layout: &Layout) -> Result<(), RunError> {
+    /// The same where a collation compares keys: rows wait for the store's word on their keys, many at once.
+    fn all_by_form(&mut self, rows: &mut FileReader<'_>, layout: &Layout, ports: &Ports) -> Result<(), RunError> {
+        let mut waiting = Vec::new();
+        let mut since = rows.decoder.position();
+        loop {
+            let (mut row, mut user) = (RawRow::default(), User::default());
+            let read = rows.next(&mut row, &mut self.figures)?;
+            let end = read.is_none();
+            match read {
+                None => {}
+                Some(Err(reject)) => waiting.push((row, User::default(), Some(reject))),
+                Some(Ok(())) => match self.mapper.map(&row, &mut user) {
+                    Mapped::Filtered => self.figures.counts.filtered += 1,
+                    Mapped::Rejected(reject) => waiting.push((row, user, Some(reject))),
+                    Mapped::User => waiting.push((row, user, None)),
+                },
+            }
+            if end || waiting.len() >= WAITING || rows.decoder.position() - since >= WAITING_SIZE {
+                self.with_forms(std::mem::take(&mut waiting), layout, ports)?;
+                since = rows.decoder.position();
+            }
+            if end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn with_forms(
+        &mut self,
+        waiting: Vec<(RawRow, User, Option<Reject>)>,
+        layout: &Layout,
+        ports: &Ports,
+    ) -> Result<(), RunError> {
+        let mut keys = Rows::new(1);
+        waiting.iter().for_each(|(_, user, _)| keys.push(user.key.as_deref()));
+        let forms = tokio::runtime::Handle::current().block_on(ports.store.key_forms(layout, &keys))?;
+        for (at, (row, mut user, reject)) in waiting.into_iter().enumerate() {
+            let form = forms.row(at).get(0);
+            match reject {
+                Some(reject) => self.reject(&reject, &row, form)?,
+                None => self.user(&mut user, form, &row, layout)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// `form`: the key as the index has it, where that is another.
+    fn user(&mut self, user: &mut User, form: Option<&str>, row: &RawRow, layout: &Layout) -> Result<(), RunError> {
         let key = user.key.as_deref().unwrap_or_default();
-        if let Some(earlier) = self.index.find(key) {
+        let form = form.unwrap_or(key);
+        if let Some(earlier) = self.index.find(form) {
             let first = match earlier {
                 Found::Rejected { line, .. } => line,
                 Found::User { place, .. } => self.users.at(place)?.line,
@@ -170,7 +235,7 @@ impl Reading {
                 ),
                 sensitive: layout.columns[0].sensitive,
             };
-            return self.reject(&reject, row, Some(key));
+            return self.reject(&reject, row, Some(form));
         }
         // The key decides who is compared, it is not compared itself.
         for (at, column) in layout.columns.iter().enumerate() {
@@ -183,12 +248,12 @@ impl Reading {
             specified: user.specified.clone(),
         };
         let place = self.users.push(&record)?;
-        self.index.insert(key, &user.values, &user.specified, place);
+        self.index.insert(form, &user.values, &user.specified, place);
         Ok(())
     }
 
     /// Refuses a row. Without a `key` anybody could be meant: one that is no value of the key's column is as unreadable as
-    /// one that is cut off.
+    /// one that is cut off. The `key` is as the index has keys.
     fn reject(&mut self, reject: &Reject, row: &RawRow, key: Option<&str>) -> Result<(), RunError> {
         self.figures.counts.rejected += 1;
         self.figures.key_unreadable |= self.mirror && key.is_none();

@@ -69,7 +69,7 @@ async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> R
     record.lap(Step::Fetch);
     let Some(fetched) = fetched else { return Ok(Ending::because(Reason::NoFile)) };
     let approved = approved(job, record, &fetched.sha256)?; //               pure: is it still the one?
-    let mut file = read(job, &layout, spool, &ports.watch, record)?; //      rows → users and rejects
+    let mut file = read(job, &layout, spool, ports, record)?; //             rows → users and rejects
     record.lap(Step::Read);
 
     for _ in 0..TRIES {

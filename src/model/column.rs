@@ -119,4 +119,7 @@ pub enum Case {
     AsciiIgnored,
     /// `Ä` is `ä` as well (`citext`).
     Ignored,
+    /// As a collation of the database says, of accents and blanks at the end too: the store knows the forms in which equal
+    /// keys are equal text.
+    Collation,
 }

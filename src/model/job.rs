@@ -373,6 +373,8 @@ pub enum Database {
     },
     /// `postgres://`
     Postgres(Secret),
+    /// `mysql://`, `mariadb://`
+    Mysql(Secret),
 }
 
 /// How long to wait for the database.

@@ -155,6 +155,13 @@ pub trait UserStore: Send + Sync {
     /// clock. Nothing where there is no ledger.
     async fn deactivated(&self, sync: &SyncId) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError>;
 
+    /// The forms of match keys (rows of one cell, in their order) in which those that the database takes for equal are equal
+    /// text. Asked where the key's column compares by [`crate::model::column::Case::Collation`].
+    async fn key_forms(&self, layout: &Layout, keys: &Rows) -> Result<Rows, StoreError> {
+        let _ = layout;
+        Ok(keys.clone())
+    }
+
     /// Which of these match keys (rows of one cell) a row outside the scope holds: their places in `keys`. Empty where the
     /// scope's columns are part of the unique key.
     async fn outside(

@@ -3,6 +3,7 @@
 pub mod bisect;
 pub mod claims;
 pub mod closed;
+pub mod mysql;
 pub mod postgres;
 pub mod sqlite;
 
@@ -10,6 +11,7 @@ use std::{path::Path, sync::Arc};
 
 use self::{
     closed::Closed,
+    mysql::Mysql,
     postgres::Postgres,
     sqlite::{Sqlite, Wanted},
 };
@@ -29,6 +31,7 @@ async fn connect(job: &SyncJob, embedded: &Path, mode: Mode) -> Result<Arc<dyn U
     let lock = job.target.timeouts.lock;
     Ok(match &job.target.database {
         Database::Postgres(_) => Arc::new(Postgres::connect(&job.target).await?),
+        Database::Mysql(_) => Arc::new(Mysql::connect(&job.target).await?),
         Database::Sqlite { url, beneath } => {
             Arc::new(Sqlite::file(url, Wanted::of(job), lock)?.beneath(beneath.clone()))
         }

@@ -131,17 +131,18 @@ impl<'a> Comparison<'a> {
         Ok(Self { rules, layout, index, users, deactivated, scratch, changes, forget, twice, figures })
     }
 
-    /// Compares one row of the table (the layout's columns in order).
-    pub fn row(&mut self, row: Row<'_>) -> io::Result<()> {
+    /// Compares one row of the table (the layout's columns in order). `form` is its key as the index has keys: the key
+    /// itself, unless a collation compares it.
+    pub fn row(&mut self, row: Row<'_>, form: Option<&str>) -> io::Result<()> {
         // A row without a key is nobody whom a file could name.
-        let Some(key) = row.get(0) else { return Ok(()) };
+        let (Some(key), Some(form)) = (row.get(0), form) else { return Ok(()) };
         let inactive = self.rules.removal.as_ref().is_some_and(|marks| marks.on(|at| row.get(at)));
         self.figures.active += u64::from(!inactive);
-        let since = self.since(key);
+        let since = self.since(form);
         if !inactive && since.is_some() {
             self.forget.push(key.to_owned());
         }
-        match self.index.find(key) {
+        match self.index.find(form) {
             None => self.absent(row, inactive, since),
             Some(Found::Rejected { user, .. }) => {
                 self.see(user, key);
@@ -176,11 +177,11 @@ impl<'a> Comparison<'a> {
         Ok(Plan { changes: changes.collect::<io::Result<_>>()?, forget: self.forget, twice: self.twice, figures })
     }
 
-    fn since(&self, key: &str) -> Option<u64> {
+    fn since(&self, form: &str) -> Option<u64> {
         if self.deactivated.is_empty() {
             return None;
         }
-        self.deactivated.get(&self.index.key_digest(key)).copied()
+        self.deactivated.get(&self.index.key_digest(form)).copied()
     }
 
     /// A user whom the file doesn't name.

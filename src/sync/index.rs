@@ -144,7 +144,8 @@ impl FileIndex {
     pub fn key_digest(&self, key: &str) -> Digest {
         let digest = |key: &str| halves(xxh3_128_with_seed(key.as_bytes(), self.seed));
         match self.case {
-            Case::Exact => digest(key),
+            // Of a collation the index is given forms, not keys.
+            Case::Exact | Case::Collation => digest(key),
             Case::AsciiIgnored => digest(&key.to_ascii_lowercase()),
             Case::Ignored => digest(&key.to_lowercase()),
         }

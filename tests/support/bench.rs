@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use sqlx::{AssertSqlSafe, Row, postgres::PgPool, sqlite::SqlitePool};
+use sqlx::{AssertSqlSafe, Row, mysql::MySqlPool, postgres::PgPool, sqlite::SqlitePool};
 use usersync::{
     api::{Mode, UserSync},
     control::job::{Secrets, sync_job},
@@ -32,11 +32,14 @@ pub enum Database {
     Sqlite,
     /// A database of that URL.
     Postgres(String),
+    /// A database of that URL.
+    Mariadb(String),
 }
 
 enum Pool {
     Sqlite(SqlitePool),
     Postgres(PgPool),
+    Mariadb(MySqlPool),
 }
 
 /// A sync and all that it needs.
@@ -62,6 +65,10 @@ impl Bench {
             }
             Database::Postgres(url) => {
                 let pool = Pool::Postgres(PgPool::connect(&url).await.unwrap());
+                (url, pool)
+            }
+            Database::Mariadb(url) => {
+                let pool = Pool::Mariadb(MySqlPool::connect(&url).await.unwrap());
                 (url, pool)
             }
         };
@@ -156,12 +163,18 @@ impl Bench {
         }
     }
 
+    /// What a value is cast to, to be text.
+    pub fn text(&self) -> &'static str {
+        if matches!(self.pool, Pool::Mariadb(_)) { "char" } else { "text" }
+    }
+
     /// Runs a statement.
     pub async fn execute(&self, sql: &str) {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.pool {
             Pool::Sqlite(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
             Pool::Postgres(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
+            Pool::Mariadb(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
         }
     }
 
@@ -174,6 +187,10 @@ impl Bench {
                 rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
             }
             Pool::Postgres(pool) => {
+                let rows = sqlx::query(sql).fetch_all(pool).await.unwrap();
+                rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
+            }
+            Pool::Mariadb(pool) => {
                 let rows = sqlx::query(sql).fetch_all(pool).await.unwrap();
                 rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
             }

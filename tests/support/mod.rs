@@ -7,6 +7,7 @@ pub mod charts;
 pub mod cluster;
 pub mod delay;
 pub mod ftpd;
+pub mod mariadb;
 pub mod operator;
 pub mod postgres;
 pub mod relay;

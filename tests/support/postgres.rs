@@ -164,7 +164,7 @@ rmdir "$folder" 2>/dev/null
 "#;
 
 /// For a certificate that is no authority.
-const CERTIFICATE: &str = "\
+pub const CERTIFICATE: &str = "\
 [req]
 distinguished_name = name
 x509_extensions = extensions
@@ -220,7 +220,7 @@ fn program_path(name: &str) -> PathBuf {
 }
 
 /// User and group for a server that refuses to run as root; None where we aren't root.
-fn unprivileged() -> Option<(u32, u32)> {
+pub fn unprivileged() -> Option<(u32, u32)> {
     let id = |arguments: &[&str]| -> Option<u32> {
         let output = Command::new("id").args(arguments).output().ok()?;
         String::from_utf8(output.stdout).ok()?.trim().parse().ok()

@@ -66,6 +66,7 @@ fn url_text(url: &DatabaseUrl, secrets: &Reader<'_>) -> Result<(String, Secret),
 fn database(field: &str, url: &Secret, namespace: &str, bounds: &Bounds) -> Result<Database, JobProblem> {
     match scheme(field, url.expose())? {
         Scheme::Postgres => Ok(Database::Postgres(url.clone())),
+        Scheme::Mysql => Ok(Database::Mysql(url.clone())),
         Scheme::Sqlite(rest) => {
             let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
             if path.is_empty() || path == ":memory:" {
@@ -97,6 +98,8 @@ fn encoded(path: &str) -> String {
 pub enum Scheme<'a> {
     /// `postgres://`, `postgresql://`
     Postgres,
+    /// `mysql://`, `mariadb://`
+    Mysql,
     /// `sqlite:` or `sqlite://`, with what follows.
     Sqlite(&'a str),
 }
@@ -107,10 +110,11 @@ pub fn scheme<'a>(field: &str, url: &'a str) -> Result<Scheme<'a>, JobProblem> {
     match scheme.to_ascii_lowercase().as_str() {
         "postgres" | "postgresql" if rest.starts_with("//") => Ok(Scheme::Postgres),
         "sqlite" => Ok(Scheme::Sqlite(rest.strip_prefix("//").unwrap_or(rest))),
-        "mysql" | "mariadb" => {
-            Err(JobProblem::new(field, "MySQL: not available in this version; use postgres:// or sqlite:"))
-        }
-        _ => Err(JobProblem::new(field, "the URL must begin with postgres://, postgresql:// or sqlite:")),
+        "mysql" | "mariadb" if rest.starts_with("//") => Ok(Scheme::Mysql),
+        _ => Err(JobProblem::new(
+            field,
+            "the URL must begin with postgres://, postgresql://, mysql://, mariadb:// or sqlite:",
+        )),
     }
 }
 
@@ -120,12 +124,12 @@ fn weakened(url: &str) -> Vec<String> {
     query
         .split('&')
         .filter_map(|parameter| parameter.split_once('='))
-        .filter(|(name, mode)| matches!(*name, "sslmode" | "ssl-mode") && *mode != "verify-full")
-        .filter_map(|(_, mode)| match mode {
-            "disable" | "allow" | "prefer" => Some(("may be read on the way", mode)),
-            "require" | "verify-ca" => Some(("may be answered by another server", mode)),
+        .filter(|(name, _)| matches!(*name, "sslmode" | "ssl-mode"))
+        .filter_map(|(name, mode)| match mode.to_ascii_lowercase().replace('_', "-").as_str() {
+            "disable" | "disabled" | "allow" | "prefer" | "preferred" => Some(("may be read on the way", name, mode)),
+            "require" | "required" | "verify-ca" => Some(("may be answered by another server", name, mode)),
             _ => None,
         })
-        .map(|(effect, mode)| format!("target.url has sslmode={mode}: the connection to the database {effect}"))
+        .map(|(effect, name, mode)| format!("target.url has {name}={mode}: the connection to the database {effect}"))
         .collect()
 }

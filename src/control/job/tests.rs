@@ -237,7 +237,7 @@ fn problems_say_where_and_what_to_do() {
             "policy: Delete",
         ),
         (json!({"schedule": {"every": "10ms"}}), "spec.schedule.every", "1s or more"),
-        (url("mysql://db/users"), "spec.target.url.value", "MySQL: not available in this version"),
+        (url("mysql:db"), "spec.target.url.value", "mysql://"),
         (url("users.db"), "spec.target.url.value", "must begin with postgres://"),
         (url("postgres:db"), "spec.target.url.value", "must begin with postgres://"),
         (url("sqlite::memory:"), "spec.target.url.value", "sqlite:users.db"),
@@ -286,7 +286,7 @@ fn missing_secrets_say_what_to_make() {
 
 #[test]
 fn no_message_shows_a_secret() {
-    for url in ["mysql://sync:s3cret@db/users", "s3cret", "oracle://sync:s3cret@db"] {
+    for url in ["mysql:sync:s3cret@db/users", "s3cret", "oracle://sync:s3cret@db"] {
         let secrets = Fixed::usual().with("users-db", &[("url", url)]);
         let found = job_with(json!({}), &secrets).unwrap_err();
         assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
@@ -371,5 +371,10 @@ fn what_weakens_is_a_warning() {
     assert_eq!(
         job_with(json!({}), &secrets).unwrap().warnings,
         ["target.url has sslmode=disable: the connection to the database may be read on the way"]
+    );
+    let secrets = Fixed::usual().with("users-db", &[("url", "mariadb://u:s3cret@db/users?ssl-mode=REQUIRED")]);
+    assert_eq!(
+        job_with(json!({}), &secrets).unwrap().warnings,
+        ["target.url has ssl-mode=REQUIRED: the connection to the database may be answered by another server"]
     );
 }

@@ -1,0 +1,231 @@
+//! Users in a table of MariaDB (10.11 or later) or MySQL (8.0).
+//!
+//! The least rights: to simulate, `select` on the table; to import, `insert`, `update`, `delete` on it as well, `create temporary
+//! tables` on the database, and on the ledger's four tables what makes and writes them. An error for a missing right names the
+//! statement that grants it.
+
+mod apply;
+mod batch;
+mod columns;
+mod error;
+mod keys;
+mod ledger;
+mod name;
+mod open;
+mod scan;
+mod session;
+mod sql;
+mod types;
+mod url;
+mod users;
+mod write;
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream::BoxStream};
+
+use self::{
+    keys::Collation,
+    ledger::Runs,
+    session::{Server, Session},
+};
+use crate::{
+    model::{
+        column::{Case, ColumnType, Table},
+        file::Stamp,
+        job::{Database, SyncId, Target},
+        ledger::{Claim, Fence, LedgerRow, OpenStep},
+        plan::Layout,
+        rows::Rows,
+    },
+    ports::{Apply, StoreError, UserStore},
+};
+
+/// Users in a table of MariaDB or MySQL. A scan and a transaction have a connection each; short statements share one, which
+/// is made anew when it broke.
+pub struct Mysql {
+    server: Server,
+    table: String,
+    idle: Mutex<Option<Session>>,
+    /// How the match key's column compares, once it was asked: by the column's name.
+    collation: tokio::sync::Mutex<Option<(String, Option<Collation>)>>,
+}
+
+impl Mysql {
+    /// Connects. Fails with [`StoreError::Invalid`] (URL, database), [`StoreError::Denied`] or
+    /// [`StoreError::Unreachable`].
+    pub async fn connect(target: &Target) -> Result<Self, StoreError> {
+        let Database::Mysql(url) = &target.database else {
+            return Err(StoreError::Invalid("target.url is no mysql:// URL".to_owned()));
+        };
+        let server = Server::new(url, target.timeouts)?;
+        let session = server.connect().await?;
+        let (table, idle) = (target.table.clone(), Mutex::new(Some(session)));
+        Ok(Self { server, table, idle, collation: tokio::sync::Mutex::new(None) })
+    }
+
+    /// The idle session, if it still stands, or a new one.
+    async fn session(&self) -> Result<Session, StoreError> {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.take());
+        if let Some(mut session) = idle
+            && session.alive().await
+        {
+            return Ok(session);
+        }
+        self.server.connect().await
+    }
+
+    /// Keeps a session for the next statement. One that met an error is dropped instead: nobody knows its state.
+    fn keep(&self, session: Session) {
+        if let Ok(mut idle) = self.idle.lock() {
+            *idle = Some(session);
+        }
+    }
+
+    /// The rows of the ledger that are asked for.
+    async fn ledger_rows(&self, sync: &SyncId, which: Runs<'_>) -> Result<Vec<LedgerRow>, StoreError> {
+        let mut session = self.session().await?;
+        let users = users::find(&mut session, &self.table).await?;
+        let rows = ledger::rows(&mut session, &users, sync, which).await?;
+        self.keep(session);
+        Ok(rows)
+    }
+}
+
+#[async_trait]
+impl UserStore for Mysql {
+    async fn inspect(&self) -> Result<Table, StoreError> {
+        let mut session = self.session().await?;
+        let users = users::find(&mut session, &self.table).await?;
+        let mut columns = columns::columns(&mut session, &users).await?;
+        columns::evaluate(&mut session, &mut columns).await?;
+        let unique = columns::unique(&mut session, &users).await?;
+        self.keep(session);
+        let columns = columns.into_iter().map(|described| described.column).collect();
+        Ok(Table { name: self.table.clone(), columns, unique })
+    }
+
+    async fn check(&self, claim: &Claim) -> Result<(), StoreError> {
+        let mut session = self.session().await?;
+        let users = users::find(&mut session, &self.table).await?;
+        if ledger::exists(&mut session, &users).await? {
+            open::check(&mut session, &users, claim).await?;
+        }
+        self.keep(session);
+        Ok(())
+    }
+
+    async fn open(&self, claim: &Claim) -> Result<Fence, StoreError> {
+        let mut session = self.session().await?;
+        let users = users::find(&mut session, &self.table).await?;
+        let fence = open::open(&mut session, &users, claim).await?;
+        self.keep(session);
+        Ok(fence)
+    }
+
+    async fn committed(&self, sync: &SyncId, run: &str) -> Result<Option<LedgerRow>, StoreError> {
+        Ok(self.ledger_rows(sync, Runs::Named(run)).await?.pop())
+    }
+
+    async fn imported(&self, sync: &SyncId, files: &[Stamp]) -> Result<Vec<LedgerRow>, StoreError> {
+        self.ledger_rows(sync, Runs::Of(files)).await
+    }
+
+    async fn last(&self, sync: &SyncId) -> Result<Option<LedgerRow>, StoreError> {
+        Ok(self.ledger_rows(sync, Runs::Last).await?.pop())
+    }
+
+    async fn unfinished(&self, sync: &SyncId) -> Result<Vec<LedgerRow>, StoreError> {
+        self.ledger_rows(sync, Runs::Unfinished).await
+    }
+
+    async fn close(&self, sync: &SyncId, run: &str, step: OpenStep) -> Result<(), StoreError> {
+        let mut session = self.session().await?;
+        let users = users::find(&mut session, &self.table).await?;
+        ledger::close(&mut session, &users, sync, run, step).await?;
+        self.keep(session);
+        Ok(())
+    }
+
+    async fn key_forms(&self, layout: &Layout, keys: &Rows) -> Result<Rows, StoreError> {
+        let name = &layout.key().name;
+        let mut session = self.session().await?;
+        let mut known = self.collation.lock().await;
+        if known.as_ref().is_none_or(|(column, _)| column != name) {
+            let users = users::find(&mut session, &self.table).await?;
+            let columns = columns::columns(&mut session, &users).await?;
+            let collation = match columns.iter().find(|c| c.column.name == *name) {
+                Some(column) => Collation::learn(&mut session, column).await?,
+                None => None,
+            };
+            *known = Some((name.clone(), collation));
+        }
+        let forms = match known.as_ref().and_then(|(_, collation)| collation.as_ref()) {
+            Some(collation) => collation.forms(&mut session, keys).await?,
+            None => keys.clone(),
+        };
+        self.keep(session);
+        Ok(forms)
+    }
+
+    async fn scan(
+        &self,
+        layout: &Layout,
+        scope: &BTreeMap<String, String>,
+    ) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {
+        let mut session = self.session().await?;
+        let users = users::find(&mut session, &self.table).await?;
+        let columns = columns::columns(&mut session, &users).await?;
+        let kinds: Vec<ColumnType> = layout.columns.iter().map(|c| c.column.kind.clone()).collect();
+        let grant = users.grant_read(&session.account);
+        let sql = scan::users_sql(&users, layout, &columns::scope_sql("u", scope, &columns));
+        Ok(scan::stream(session, sql, kinds, "read the users", grant).boxed())
+    }
+
+    async fn deactivated(&self, sync: &SyncId) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {
+        let mut session = self.session().await?;
+        let users = users::find(&mut session, &self.table).await?;
+        if !ledger::exists(&mut session, &users).await? {
+            self.keep(session);
+            return Ok(futures::stream::empty().boxed());
+        }
+        let text = ColumnType::Text { max: None, padded: false, case: Case::Exact };
+        let kinds = vec![text, ColumnType::Integer { min: i64::MIN, max: i64::MAX }];
+        let right = ledger::grant(&users, &session.account);
+        let sql = ledger::deactivated_sql(&users, sync);
+        Ok(scan::stream(session, sql, kinds, "read who is deactivated", right).boxed())
+    }
+
+    async fn outside(
+        &self,
+        layout: &Layout,
+        scope: &BTreeMap<String, String>,
+        keys: &Rows,
+    ) -> Result<Vec<usize>, StoreError> {
+        if scope.is_empty() || keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut session = self.session().await?;
+        let users = users::find(&mut session, &self.table).await?;
+        let unique = columns::unique(&mut session, &users).await?;
+        let places = if scan::key_alone(&unique, layout) {
+            let columns = columns::columns(&mut session, &users).await?;
+            scan::outside(&mut session, &users, &columns, layout, scope, keys).await?
+        } else {
+            Vec::new()
+        };
+        self.keep(session);
+        Ok(places)
+    }
+
+    async fn begin(
+        &self,
+        fence: &Fence,
+        layout: &Layout,
+        scope: &BTreeMap<String, String>,
+    ) -> Result<Box<dyn Apply>, StoreError> {
+        let session = self.session().await?;
+        Ok(Box::new(apply::begin(session, &self.table, fence, layout, scope).await?))
+    }
+}
