@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use usersync::{
     api::{SIMULATE_NOW, UPDATE_NOW},
     control::told::{at_work, failed},
-    model::reason::Reason,
+    model::{condition::ConditionReason, reason::Reason, sync::Unfinished},
 };
 
 #[path = "controller/world.rs"]
@@ -16,6 +16,8 @@ mod world;
 use world::{End, World};
 
 const GRACE: Duration = Duration::from_secs(20);
+
+const POLLS: &str = "{every: 1s}";
 
 /// A slot that is due as soon as the sync is there.
 const ONCE: &str = "{once: {now: {}}}";
@@ -212,6 +214,108 @@ async fn whoever_is_slower_looks_again() {
     }
     world.until("all have run", |world| world.reasons() == ["Completed"; 3]).await;
     assert_eq!(world.carried_out.lock().unwrap().len(), 3);
+    running.stop.cancel();
+    running.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_server_keeps_nobody_else_waiting() {
+    // In front of its door, and behind it.
+    for full in [true, false] {
+        let world = World::new();
+        world.full.store(full, Ordering::SeqCst);
+        let polls = |name: &str| {
+            world.put("a", name, |sync| sync.spec.schedule = Some(serde_yaml::from_str(POLLS).unwrap()));
+        };
+        let running = world.start(4, GRACE);
+        for number in 0..40 {
+            let name = format!("slow-{number}");
+            world.slow.lock().unwrap().insert(name.clone());
+            polls(&name);
+        }
+        world.until("many ask", |world| world.unanswered.load(Ordering::SeqCst) >= 32).await;
+        polls("quick");
+        world.until("the other one is looked at", |world| world.count("look quick") >= 2).await;
+        world.annotate("a", "quick", UPDATE_NOW, "1");
+        world.until("and has run", |world| world.reasons() == ["Completed"]).await;
+        assert!((0..40).all(|number| world.count(&format!("look slow-{number}")) <= 1), "one question at a time");
+        // A run comes first, and another spec is another question.
+        world.annotate("a", "slow-0", UPDATE_NOW, "1");
+        world.until("it has run", |world| world.reasons().len() == 2).await;
+        world.until("it is looked at again", |world| world.count("look slow-0") == 2).await;
+        world.put("a", "slow-1", |sync| sync.spec.source.files = Some("new_*.csv".into()));
+        world.until("that one too", |world| world.count("look slow-1") == 2).await;
+        world.open.cancel();
+        world.until("all are looked at again", |world| world.count("look slow-39") > 1).await;
+        running.stop.cancel();
+        running.task.await.unwrap();
+    }
+}
+
+/// A sync that has run, and left something that can't be finished as long as its server is not open.
+async fn unfinished(world: &World) {
+    world.slow.lock().unwrap().insert("hr".into());
+    let message = "a.csv is imported, but could not be put away: no room".to_owned();
+    *world.left.lock().unwrap() = Some(Unfinished { reason: ConditionReason::FileNotMoved, message });
+    world.annotate("a", "hr", UPDATE_NOW, "1");
+    world.until("it is tried to finish that", |world| world.unanswered.load(Ordering::SeqCst) == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_run_works_while_what_is_left_is_finished() {
+    let world = World::new();
+    let running = world.start(4, GRACE);
+    unfinished(&world).await;
+    world.annotate("a", "hr", UPDATE_NOW, "2");
+    world.annotate("a", "other", UPDATE_NOW, "1");
+    world.until("another sync has run", |world| world.reasons().len() == 2).await;
+    assert_eq!((world.count("finish hr"), world.reasons()), (1, vec!["Completed".to_owned(); 2]));
+    *world.left.lock().unwrap() = None;
+    world.open.cancel();
+    world.until("then it runs", |world| world.reasons() == ["Completed"; 3]).await;
+    let done = |world: &World| !world.status("a", "hr").conditions.iter().any(|said| said.type_ == "Unfinished");
+    world.until("nothing is left", done).await;
+    running.stop.cancel();
+    running.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_finished_ends_with_its_sync_and_with_the_process() {
+    let world = World::new();
+    let running = world.start(4, Duration::from_millis(200));
+    unfinished(&world).await;
+    world.delete("a", "hr");
+    world.until("it is dropped", |world| world.unanswered.load(Ordering::SeqCst) == 0).await;
+    unfinished(&world).await;
+    running.stop.cancel();
+    running.task.await.unwrap();
+    assert_eq!(world.unanswered.load(Ordering::SeqCst), 0, "it had its time");
+
+    // In time it is waited for.
+    let running = world.start(4, GRACE);
+    world.until("it is tried again", |world| world.unanswered.load(Ordering::SeqCst) == 1).await;
+    running.stop.cancel();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!running.task.is_finished());
+    world.open.cancel();
+    running.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_that_wait_for_their_server_keep_no_turn() {
+    let world = World::new();
+    let running = world.start(2, GRACE);
+    world.ends.lock().unwrap().extend([End::AtTheDoor; 8]);
+    for name in 0..8 {
+        world.annotate("a", &format!("{name}"), UPDATE_NOW, "1");
+    }
+    world.until("all wait for their server", |world| world.carried_out.lock().unwrap().len() == 8).await;
+    world.annotate("a", "other", UPDATE_NOW, "1");
+    world.until("another run has ended", |world| world.reasons().contains(&"Completed".to_owned())).await;
+    assert_eq!(world.at_work.load(Ordering::SeqCst), 0);
+    world.open.cancel();
+    world.until("all have", |world| world.reasons() == ["Completed"; 9]).await;
+    assert!(world.most_at_work.load(Ordering::SeqCst) <= 2, "no more than have a turn");
     running.stop.cancel();
     running.task.await.unwrap();
 }

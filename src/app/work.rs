@@ -16,12 +16,11 @@ use crate::{
         job::{DEFAULT_NAMESPACE, JobProblem, bounded_job, references_digest},
         told::{self, run_status},
     },
-    engine::{attempt, finish, probe, sight},
+    engine::{Patience, attempt, finish, probe, sight},
     host::local::state::{Spool, StateError},
     model::{
         file::Fetched,
         job::{Bounds, Job, SyncId, SyncJob},
-        progress::Progress,
         reason::Reason,
         secret::References,
         sync::{Candidate, Failure, Fitness, Found, Key, Tried, Unfinished},
@@ -91,8 +90,8 @@ impl Worker {
         Ok((references, job))
     }
 
-    fn source(&self, job: &SyncJob) -> Arc<dyn Source> {
-        source::open(&job.source, &self.servers)
+    fn source(&self, job: &SyncJob, watch: Arc<dyn Watch>) -> Arc<dyn Source> {
+        source::open(&job.source, &self.servers.watched(watch))
     }
 
     async fn store(&self, job: &SyncJob, mode: Mode) -> Arc<dyn UserStore> {
@@ -128,7 +127,7 @@ impl Worker {
         let spool = self.spool(&job.sync.sync).await?;
         let folder = spool.folder(&job.run)?;
         let ports = Ports {
-            source: self.source(&job.sync),
+            source: self.source(&job.sync, watch.clone()),
             store: self.store(&job.sync, job.mode).await,
             reports: Arc::new(self.reports.clone()),
             watch,
@@ -172,35 +171,49 @@ impl From<StateError> for Stopped {
 
 #[async_trait]
 impl Work for Worker {
-    async fn probe(&self, sync: &UserSync, login: bool) -> Result<Fitness, HostError> {
+    async fn probe(&self, sync: &UserSync, login: bool, watch: Arc<dyn Watch>) -> Result<Fitness, HostError> {
         let (references, job) = self.job(sync).await?;
         let references = references_digest(&references);
         let found = match job {
             Err(missing) => Some(Found { source: Err(missing.clone()), target: Err(missing) }),
-            Ok(job) if login => Some(probe(&job, &*self.source(&job), self.store(&job, Mode::Simulation)).await),
+            Ok(job) if login => {
+                let patience = Patience::new(watch);
+                let source = self.source(&job, patience.clone());
+                Some(probe(&job, &*source, self.store(&job, Mode::Simulation), &patience).await)
+            }
             Ok(_) => None,
         };
         Ok(Fitness { references, found })
     }
 
-    async fn look(&self, sync: &UserSync, tried: &[Tried]) -> Result<Option<Candidate>, Failure> {
+    async fn look(
+        &self,
+        sync: &UserSync,
+        tried: &[Tried],
+        watch: Arc<dyn Watch>,
+    ) -> Result<Option<Candidate>, Failure> {
         let (_, job) = self.job(sync).await.map_err(unread)?;
         let job = job?;
         let store = async || self.store(&job, Mode::Simulation).await;
-        sight(&job, &*self.source(&job), store, tried).await.map_err(|error| error.failure())
+        sight(&job, &*self.source(&job, watch), store, tried).await.map_err(|error| error.failure())
     }
 
-    async fn finish(&self, sync: &UserSync, aside: &[Fetched]) -> Result<Option<Unfinished>, Failure> {
+    async fn finish(
+        &self,
+        sync: &UserSync,
+        aside: &[Fetched],
+        watch: Arc<dyn Watch>,
+    ) -> Result<Option<Unfinished>, Failure> {
         let (_, job) = self.job(sync).await.map_err(unread)?;
         let sync = job?;
         let spool = Spool::of(&self.data, &sync.sync).map_err(|error| local(error.to_string()))?;
         let run = "finish".to_owned();
         let folder = spool.folder(&run).map_err(|error| local(error.to_string()))?;
         let ports = Ports {
-            source: self.source(&sync),
+            source: self.source(&sync, watch.clone()),
             store: self.store(&sync, Mode::Import).await,
             reports: Arc::new(self.reports.clone()),
-            watch: Arc::new(Nobody),
+            watch,
         };
         let job = Job { sync, run, mode: Mode::Import, approval: None, after: None, tried: None, settled: None };
         let left = finish(&job, &ports, &folder, aside).await;
@@ -271,13 +284,6 @@ fn missing(problems: Vec<JobProblem>) -> Failure {
 fn unread(error: HostError) -> Failure {
     let message = format!("the Secrets and ConfigMaps that the spec names can't be read: {error}");
     Failure { reason: Reason::ReferenceMissing, message }
-}
-
-/// Watches what nobody watches.
-struct Nobody;
-
-impl Watch for Nobody {
-    fn at(&self, _: Progress) {}
 }
 
 fn local(message: String) -> Failure {

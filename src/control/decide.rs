@@ -35,7 +35,7 @@ use crate::{
         condition::READY,
         reason::Reason,
         sync::Cause,
-        view::{Decision, Memory, View},
+        view::{Decision, Memory, Question, View},
     },
 };
 
@@ -75,11 +75,29 @@ pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
     if says_invalid(&status) {
         return Decision::Wait(None);
     }
-    next(view, sync, &status, memory, now)
+    match next(view, sync, &status, memory, now) {
+        Decision::Probe { .. } | Decision::Look { .. } | Decision::Finish { .. } if asks(sync, memory) => {
+            Decision::Wait(None)
+        }
+        decision => decision,
+    }
+}
+
+/// Whether a question was put that has no answer yet: one at a time. One that was asked of an earlier spec does not count.
+fn asks(sync: &UserSync, memory: &Memory) -> bool {
+    memory.asking.is_some_and(|asking| Some(asking.generation) == sync.metadata.generation.or(Some(1)))
+}
+
+/// Whether what runs have left to do is being finished: no run works meanwhile.
+fn finishes(memory: &Memory) -> bool {
+    memory.asking.is_some_and(|asking| asking.what == Question::Finish)
 }
 
 /// What starts next, with a valid spec and no run at work.
 fn next(view: &View, sync: &UserSync, status: &UserSyncStatus, memory: &Memory, now: Timestamp) -> Decision {
+    if finishes(memory) {
+        return Decision::Wait(None);
+    }
     let probe = probes::due(sync, status, memory, now);
     let unknown = ready(status).is_none();
     if let (Probe::Now { login }, true) = (&probe, unknown) {

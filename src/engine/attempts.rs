@@ -11,7 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::world::{AtWork, World};
+use super::{
+    turns::{Turn, Turns},
+    world::{AtWork, World},
+};
 use crate::{
     api::{UserSyncRun, UserSyncRunStatus},
     control::{
@@ -32,6 +35,8 @@ use crate::{
 /// When progress is written first, and how often then.
 const FIRST: Duration = Duration::from_secs(2);
 const EVERY: Duration = Duration::from_secs(5);
+/// How long a run has to end by itself whose sync is gone.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it is tried to find out, right before the commit, whether the run is still ours; and how often.
 const ASKED: Duration = Duration::from_secs(10);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -54,6 +59,8 @@ pub(super) async fn carry_out(
 ) -> Option<UserSyncRunStatus> {
     let seen = Arc::new(Seen {
         progress: Mutex::new(None),
+        turns: world.turns.clone(),
+        turn: Mutex::new(None),
         stop: reach.stop.clone(),
         host: world.host.clone(),
         key: key.clone(),
@@ -71,6 +78,7 @@ pub(super) async fn carry_out(
             () = world.stopping.cancelled() => return None,
             () = reach.stop.cancelled() => return None,
         };
+        seen.hold(Some(turn));
         // Nothing is touched before the word stands in the run.
         let done = match written.say(world, key, None).await {
             Said::Yes => {
@@ -78,12 +86,13 @@ pub(super) async fn carry_out(
                 tokio::select! {
                     done = world.work.run(order, watch) => done,
                     why = report(world, key, &seen, &mut written) => Err(HostError::Conflict(why)),
+                    () = gone(reach) => return None,
                 }
             }
             Said::NotOurs(why) => Err(HostError::Conflict(why)),
             Said::Unknown(error) => Err(HostError::Unreachable(error.to_string())),
         };
-        drop(turn);
+        seen.hold(None);
         let wait = match done {
             Ok(status) => {
                 let trouble = trouble(&status)
@@ -115,6 +124,12 @@ pub(super) async fn carry_out(
             () = reach.stop.cancelled() => return None,
         }
     }
+}
+
+/// The sync is gone, and the run had time to end by itself.
+async fn gone(reach: &AtWork) {
+    reach.stop.cancelled().await;
+    tokio::time::sleep(PATIENCE).await;
 }
 
 /// Another process works on the run: by the time it is looked at again that one should be through.
@@ -158,11 +173,21 @@ async fn report(world: &World, key: &Key, seen: &Seen, written: &mut Written) ->
 /// What the run says of itself, and who it is.
 struct Seen {
     progress: Mutex<Option<Progress>>,
+    turns: Arc<Turns>,
+    /// Given back while the run waits for its server.
+    turn: Mutex<Option<Turn>>,
     stop: CancellationToken,
     host: Arc<dyn Host>,
     key: Key,
     run: String,
     word: String,
+}
+
+impl Seen {
+    fn hold(&self, turn: Option<Turn>) {
+        let before = std::mem::replace(&mut *self.turn.lock().unwrap_or_else(PoisonError::into_inner), turn);
+        drop(before);
+    }
 }
 
 #[async_trait]
@@ -196,6 +221,15 @@ impl Watch for Seen {
             }
             tokio::time::sleep(ASK_AGAIN).await;
         }
+    }
+
+    fn waits(&self) {
+        self.hold(None);
+    }
+
+    async fn goes_on(&self) {
+        // Its place on the server is taken: nobody else is next.
+        self.hold(Some(self.turns.take_again(&self.key.namespace).await));
     }
 }
 

@@ -102,7 +102,10 @@ impl Controller {
     ) -> Option<Duration> {
         let wait = match result {
             Ok(until) => {
-                failures.remove(key);
+                // What is being asked may fail once more.
+                if !self.world.asks(key) {
+                    failures.remove(key);
+                }
                 until?.duration_since(Timestamp::now())
             }
             Err(error) => {

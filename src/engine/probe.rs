@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::outcome::RunError;
+use super::{outcome::RunError, patience::Patience};
 use crate::{
     model::{job::SyncJob, ledger::Claim, plan::Layout, reason::Reason, sync::Failure, sync::Found},
     ports::{Source, UserStore},
@@ -14,28 +14,29 @@ use crate::{
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks both sides at the same time: the source for its listing, the database for the table and for what stands against
-/// the sync's claim.
+/// the sync's claim. `patience` is told by the source when it waits for its server.
 pub async fn probe<S: AsRef<dyn UserStore>>(
     job: &SyncJob,
     source: &dyn Source,
     store: impl Future<Output = S>,
+    patience: &Patience,
 ) -> Found {
     let target = async {
         let store = store.await;
         usable(job, store.as_ref()).await
     };
     let source = async { source.list().await.map(drop).map_err(RunError::from) };
-    let (source, target) = tokio::join!(
-        bounded(source, Reason::SourceUnreachable, "the source"),
-        bounded(target, Reason::TargetUnreachable, "the database")
-    );
-    Found { source, target }
+    let (source, target) = tokio::join!(patience.over(PATIENCE, source), tokio::time::timeout(PATIENCE, target));
+    Found {
+        source: answered(source, Reason::SourceUnreachable, "the source"),
+        target: answered(target.ok(), Reason::TargetUnreachable, "the database"),
+    }
 }
 
-async fn bounded(asked: impl Future<Output = Result<(), RunError>>, slow: Reason, who: &str) -> Result<(), Failure> {
-    match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(answer) => answer.map_err(|error| error.failure()),
-        Err(_) => {
+fn answered(answer: Option<Result<(), RunError>>, slow: Reason, who: &str) -> Result<(), Failure> {
+    match answer {
+        Some(answer) => answer.map_err(|error| error.failure()),
+        None => {
             let seconds = PATIENCE.as_secs();
             Err(Failure { reason: slow, message: format!("{who} was asked and had not answered after {seconds} s") })
         }

@@ -4,28 +4,25 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use futures::FutureExt;
 use jiff::Timestamp;
-use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{
+    ask::ask,
     attempts,
-    probe::PATIENCE,
     world::{AtWork, World},
 };
 use crate::{
     api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncStatus},
     control::{
-        decide::{finished, probed, sight},
         events::events,
         known::tried,
         told::{failed, orphaned},
     },
     model::{
         event::EventKind,
-        file::Fetched,
         reason::Reason,
-        sync::{Failure, Key, Tried},
-        view::{Attempted, Decision, Looked, Order, View},
+        sync::Key,
+        view::{Attempted, Decision, Order, View},
     },
     ports::HostError,
 };
@@ -37,8 +34,12 @@ const STEPS: u32 = 64;
 ///
 /// What is done to runs is decided on what was read just before. How a sync is may be said on what a watch has shown, and any
 /// status on what was read a while ago: it is written only if the resource is still the same.
+/// Source and target are asked by tasks, as runs are carried out: nothing here waits for either.
 pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Timestamp>, HostError> {
     let begun = Instant::now();
+    if let Some(error) = world.unanswered(key) {
+        return Err(error);
+    }
     let Some(mut view) = world.host.cached(key).await? else { return gone(world, key).await };
     let mut fresh = false;
     for _ in 0..STEPS {
@@ -69,9 +70,8 @@ pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Ti
                 sync.metadata.resource_version = Some(version);
                 sync.status = Some(*status);
             }
-            // Nothing was written; but it may have taken its time. (Not what a watch has shown by now: that may be older than
-            // what was written before.)
-            _ if asks && !overtaken => fresh = false,
+            // The question is put, and nothing is different.
+            _ if asks => {}
             _ => {
                 // What was overtaken says the same again.
                 let truth = view.live || overtaken;
@@ -103,9 +103,11 @@ async fn step(world: &Arc<World>, key: &Key, view: &View, decision: &Decision) -
                 world.host.delete_run(&run.metadata).await?;
             }
         }
-        Decision::Probe { login } => probe(world, key, view, *login).await?,
-        Decision::Look { slot, tried } => look(world, key, view, *slot, tried.as_deref().unwrap_or_default()).await,
-        Decision::Finish { aside } => finish(world, key, view, aside).await,
+        Decision::Probe { .. } | Decision::Look { .. } | Decision::Finish { .. } => {
+            if let Ok(sync) = &view.sync {
+                ask(world, key, sync, decision);
+            }
+        }
         Decision::Wait(_) | Decision::Refresh => {}
     }
     Ok(None)
@@ -176,47 +178,10 @@ fn through(world: &World, key: Key, reach: &AtWork, ended: Option<Attempted>) {
     world.with(&key, |memory| {
         (memory.at_work, memory.trouble, memory.hurried) = (None, None, false);
         // What the run found out of source and target is newer.
-        memory.probed = None;
-        memory.finished = None;
+        (memory.probed, memory.looked, memory.finished) = (None, None, None);
         memory.ended = ended;
     });
     let _ = world.wake.send(key);
-}
-
-async fn probe(world: &World, key: &Key, view: &View, login: bool) -> Result<(), HostError> {
-    let Ok(sync) = &view.sync else { return Ok(()) };
-    let fitness = world.work.probe(sync, login).await?;
-    let now = Timestamp::now();
-    world.with(key, |memory| {
-        memory.probed = Some(probed(memory.probed.as_ref(), generation(sync), fitness, login, now));
-    });
-    Ok(())
-}
-
-async fn look(world: &World, key: &Key, view: &View, slot: Timestamp, tried: &[Tried]) {
-    let Ok(sync) = &view.sync else { return };
-    // A server that is slow, or busy with others, does not keep the looks at other syncs waiting.
-    let seen = timeout(PATIENCE, world.work.look(sync, tried)).await.unwrap_or_else(|_| {
-        let message = format!("the source was asked and had not answered after {} s", PATIENCE.as_secs());
-        Err(Failure { reason: Reason::SourceUnreachable, message })
-    });
-    let now = Timestamp::now();
-    world.with(key, |memory| {
-        let found = sight(sync, memory.looked.as_ref(), seen, now);
-        memory.looked = Some(Looked { generation: generation(sync), slot, at: now, found });
-    });
-}
-
-async fn finish(world: &World, key: &Key, view: &View, aside: &[Fetched]) {
-    let Ok(sync) = &view.sync else { return };
-    let left = world.work.finish(sync, aside).await;
-    if let Err(failure) = &left {
-        tracing::warn!(reason = %failure.reason, "what runs left to do could not be tried: {}", failure.message);
-    }
-    let now = Timestamp::now();
-    world.with(key, |memory| {
-        memory.finished = Some(finished(memory.finished.as_ref(), generation(sync), left, now));
-    });
 }
 
 /// Remembers which files the schedule passes over: so that a look asks nobody for the runs.

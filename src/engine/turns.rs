@@ -35,16 +35,17 @@ impl Turns {
 
     /// Waits for a turn.
     pub async fn take(self: &Arc<Self>, namespace: &str) -> Turn {
-        let receiver = {
-            let mut table = self.table();
-            let (sender, receiver) = oneshot::channel();
-            let line = table.waiting.entry(namespace.to_owned()).or_default();
-            line.push_back(sender);
-            if line.len() == 1 {
-                table.rotation.push_back(namespace.to_owned());
-            }
-            receiver
-        };
+        self.wait(namespace, false).await
+    }
+
+    /// Waits for a turn after one that was given back before its work was done: nobody is next before it.
+    pub async fn take_again(self: &Arc<Self>, namespace: &str) -> Turn {
+        self.wait(namespace, true).await
+    }
+
+    async fn wait(self: &Arc<Self>, namespace: &str, first: bool) -> Turn {
+        let (sender, receiver) = oneshot::channel();
+        self.table().enqueue(namespace, sender, first);
         self.deal();
         // The sender is dropped only with the table, which lives as long as `self`.
         receiver.await.unwrap_or(Turn(None))
@@ -53,16 +54,7 @@ impl Turns {
     /// Deals out what is free.
     fn deal(self: &Arc<Self>) {
         loop {
-            let next = {
-                let mut table = self.table();
-                if table.free == 0 { None } else { table.next() }
-            };
-            let Some(next) = next else { break };
-            {
-                let mut table = self.table();
-                table.free -= 1;
-                table.running += 1;
-            }
+            let Some(next) = self.table().next() else { break };
             // Somebody who has gone gives the turn back at once.
             if let Err(turn) = next.send(Turn(Some(self.clone()))) {
                 turn.give_back();
@@ -79,17 +71,33 @@ impl Turns {
 }
 
 impl Table {
-    /// Who is next.
+    fn enqueue(&mut self, namespace: &str, sender: oneshot::Sender<Turn>, first: bool) {
+        let line = self.waiting.entry(namespace.to_owned()).or_default();
+        if first {
+            line.push_front(sender);
+            self.rotation.retain(|other| other != namespace);
+            self.rotation.push_front(namespace.to_owned());
+        } else {
+            line.push_back(sender);
+            if line.len() == 1 {
+                self.rotation.push_back(namespace.to_owned());
+            }
+        }
+    }
+
+    /// Who is next, if there is a turn: theirs from here on.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
-        let namespace = self.rotation.pop_front()?;
+        let namespace = if self.free > 0 { self.rotation.pop_front()? } else { return None };
         let line = self.waiting.get_mut(&namespace)?;
-        let next = line.pop_front();
+        let next = line.pop_front()?;
         if line.is_empty() {
             self.waiting.remove(&namespace);
         } else {
             self.rotation.push_back(namespace);
         }
-        next
+        self.free -= 1;
+        self.running += 1;
+        Some(next)
     }
 }
 
@@ -125,6 +133,42 @@ mod tests {
 
     struct Silent;
     impl Observer for Silent {}
+
+    #[tokio::test]
+    async fn whoever_gave_a_turn_back_is_the_next_one() {
+        let turns = Turns::new(1, Arc::new(Silent));
+        let first = turns.take("a").await;
+        let mut others: Vec<_> = ["b", "a"].into_iter().map(|namespace| Box::pin(turns.take(namespace))).collect();
+        assert!(others.iter_mut().all(|take| take.as_mut().now_or_never().is_none()));
+        let mut again = Box::pin(turns.take_again("a"));
+        assert!(again.as_mut().now_or_never().is_none());
+        drop(first);
+        assert!(others.iter_mut().all(|take| take.as_mut().now_or_never().is_none()));
+        drop(again.await);
+        futures::future::join_all(others).await;
+        assert_eq!(turns.table().free, 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn no_turn_is_dealt_twice() {
+        let turns = Turns::new(3, Arc::new(Silent));
+        let most = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let takers = (0..16).map(|taker| {
+            let (turns, most) = (turns.clone(), most.clone());
+            tokio::spawn(async move {
+                for _ in 0..2_000 {
+                    let _turn = turns.take(if taker % 2 == 0 { "a" } else { "b" }).await;
+                    most.fetch_max(turns.table().running, std::sync::atomic::Ordering::SeqCst);
+                    tokio::task::yield_now().await;
+                }
+            })
+        });
+        for taker in takers.collect::<Vec<_>>() {
+            taker.await.unwrap();
+        }
+        let table = turns.table();
+        assert_eq!((table.free, table.running, most.load(std::sync::atomic::Ordering::SeqCst)), (3, 0, 3));
+    }
 
     #[tokio::test]
     async fn namespaces_take_turns() {

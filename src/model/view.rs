@@ -47,6 +47,8 @@ pub struct Memory {
     pub trouble: Option<Failure>,
     /// What was found out last about source and target.
     pub probed: Option<Probed>,
+    /// What this process is asking just now, or finishing.
+    pub asking: Option<Asking>,
     /// The last look into the folder, of a schedule `every`.
     pub looked: Option<Looked>,
     /// Files that the schedule passes over with this generation, as the runs said when they were seen last.
@@ -55,6 +57,26 @@ pub struct Memory {
     pub hurried: bool,
     /// The last try to finish what runs have left to do, since the last of them.
     pub finished: Option<Finished>,
+}
+
+/// A question that was put and has no answer yet. It ends, sooner or later, and then everything is looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// The generation of the spec.
+    pub generation: i64,
+    /// What is asked.
+    pub what: Question,
+}
+
+/// What source and target are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Whether they can be used.
+    Probe,
+    /// What lies in the folder.
+    Look,
+    /// To finish what runs have left to do: no run works meanwhile, which would do the same.
+    Finish,
 }
 
 /// A try to finish what runs have left to do.

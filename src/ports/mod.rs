@@ -270,7 +270,7 @@ pub trait ReportStore: Send + Sync {
 #[error("{0}")]
 pub struct ReportError(pub String);
 
-/// Is told how far a run is.
+/// Is told how far a run, or other work for a sync, is.
 #[async_trait]
 pub trait Watch: Send + Sync {
     /// The run is here now. Called often: must be cheap.
@@ -285,4 +285,10 @@ pub trait Watch: Send + Sync {
     async fn ours(&self) -> Result<(), String> {
         Ok(())
     }
+
+    /// The work waits for a place on its server, behind others: until then it needs nothing of this process.
+    fn waits(&self) {}
+
+    /// There is a place: the work goes on as soon as this returns, which is when this process has room for it again.
+    async fn goes_on(&self) {}
 }

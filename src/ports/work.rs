@@ -19,14 +19,24 @@ use crate::{
 #[async_trait]
 pub trait Work: Send + Sync {
     /// Whether source and target can be used; without `login` only the references are read.
-    async fn probe(&self, sync: &UserSync, login: bool) -> Result<Fitness, HostError>;
+    async fn probe(&self, sync: &UserSync, login: bool, watch: Arc<dyn Watch>) -> Result<Fitness, HostError>;
 
     /// The file that a scheduled run would take now; None: there is none.
-    async fn look(&self, sync: &UserSync, tried: &[Tried]) -> Result<Option<Candidate>, Failure>;
+    async fn look(
+        &self,
+        sync: &UserSync,
+        tried: &[Tried],
+        watch: Arc<dyn Watch>,
+    ) -> Result<Option<Candidate>, Failure>;
 
     /// Finishes what committed runs left open, and sets these files aside whose runs failed; no run of the sync is at work.
-    /// Says what is still left; None: nothing.
-    async fn finish(&self, sync: &UserSync, aside: &[Fetched]) -> Result<Option<Unfinished>, Failure>;
+    /// Says what is still left; None: nothing. Dropped before its end, what was done is done, and the rest is left.
+    async fn finish(
+        &self,
+        sync: &UserSync,
+        aside: &[Fetched],
+        watch: Arc<dyn Watch>,
+    ) -> Result<Option<Unfinished>, Failure>;
 
     /// Carries a run out, once, and says how it ended: a status with `Succeeded` True or False. Dropped before its end, the
     /// run has happened or not, never half; the next call for the same run finds out.

@@ -7,16 +7,23 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::ports::Watch;
+
 /// The servers that this process speaks to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Servers {
     logins: usize,
     doors: Arc<Mutex<HashMap<(String, u16), Weak<Semaphore>>>>,
+    /// Who is told of waiting for one of them.
+    watch: Option<Arc<dyn Watch>>,
 }
 
 /// The way in to one server.
-#[derive(Clone, Debug)]
-pub struct Door(Arc<Semaphore>);
+#[derive(Clone)]
+pub struct Door {
+    places: Arc<Semaphore>,
+    watch: Option<Arc<dyn Watch>>,
+}
 
 /// A place on a server, free again once this is dropped.
 #[derive(Debug)]
@@ -27,7 +34,12 @@ pub struct Entry {
 impl Servers {
     /// At most so many logins at once on each host and port; 0 counts as 1.
     pub fn new(logins: usize) -> Self {
-        Self { logins: logins.max(1), doors: Arc::default() }
+        Self { logins: logins.max(1), doors: Arc::default(), watch: None }
+    }
+
+    /// The same servers, for work that tells when it has to wait for one of them.
+    pub fn watched(&self, watch: Arc<dyn Watch>) -> Self {
+        Self { watch: Some(watch), ..self.clone() }
     }
 
     /// The way in to the server on that host and port.
@@ -40,7 +52,7 @@ impl Servers {
             *known = Arc::downgrade(&door);
             door
         });
-        Door(door)
+        Door { places: door, watch: self.watch.clone() }
     }
 }
 
@@ -54,8 +66,18 @@ impl Default for Servers {
 impl Door {
     /// Waits, in the order of coming, until the server has a place.
     pub async fn enter(&self) -> Entry {
+        if let Ok(permit) = self.places.clone().try_acquire_owned() {
+            return Entry { _permit: Some(permit) };
+        }
+        if let Some(watch) = &self.watch {
+            watch.waits();
+        }
         // Never closed, so there always is one.
-        Entry { _permit: self.0.clone().acquire_owned().await.ok() }
+        let entry = Entry { _permit: self.places.clone().acquire_owned().await.ok() };
+        if let Some(watch) = &self.watch {
+            watch.goes_on().await;
+        }
+        entry
     }
 }
 
@@ -75,6 +97,37 @@ mod tests {
         assert!(enter("files.example.com", 2222).is_some() && enter("other.example.com", 22).is_some());
         drop(first);
         assert!(enter("files.example.com", 22).is_some(), "one has left");
+    }
+
+    /// Counts who waits.
+    #[derive(Default)]
+    struct Counts(Mutex<(u32, u32)>);
+
+    #[async_trait::async_trait]
+    impl Watch for Counts {
+        fn at(&self, _: crate::model::progress::Progress) {}
+
+        fn waits(&self) {
+            self.0.lock().unwrap().0 += 1;
+        }
+
+        async fn goes_on(&self) {
+            self.0.lock().unwrap().1 += 1;
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_has_to_wait_says_so() {
+        let (servers, counts) = (Servers::new(1), Arc::new(Counts::default()));
+        let door = servers.watched(counts.clone()).door("files.example.com", 22);
+        let first = door.enter().await;
+        assert_eq!(*counts.0.lock().unwrap(), (0, 0));
+        let mut second = Box::pin(door.enter());
+        assert!((&mut second).now_or_never().is_none());
+        assert_eq!(*counts.0.lock().unwrap(), (1, 0));
+        drop(first);
+        drop(second.await);
+        assert_eq!(*counts.0.lock().unwrap(), (1, 1));
     }
 
     #[test]

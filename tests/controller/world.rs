@@ -2,10 +2,10 @@
 //! told.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -17,7 +17,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use usersync::{
     api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncSpec, UserSyncStatus},
-    control::told::failed,
+    control::told::{failed, leaves},
     engine::controller::{Controller, Options},
     model::{
         event::Event,
@@ -48,8 +48,18 @@ pub struct World {
     pub ends: Mutex<Vec<End>>,
     /// The runs that were carried out: `NAMESPACE/NAME`, and the file pattern that their spec had.
     pub carried_out: Mutex<Vec<(String, Option<String>)>>,
+    /// Runs at work; those that wait for their server are not.
     pub at_work: AtomicUsize,
     pub most_at_work: AtomicUsize,
+    /// Syncs whose server is slow: who asks it waits until it is `open`, in front of its door if that is `full`.
+    pub slow: Mutex<BTreeSet<String>>,
+    pub full: AtomicBool,
+    pub open: CancellationToken,
+    /// What was asked: `look NAME`; and how many have no answer yet.
+    pub asked: Mutex<Vec<String>>,
+    pub unanswered: AtomicUsize,
+    /// What the next runs leave to do, and still is left whenever it was tried to be finished.
+    pub left: Mutex<Option<Unfinished>>,
     changed: mpsc::UnboundedSender<Key>,
     changes: Mutex<Option<mpsc::UnboundedReceiver<Key>>>,
 }
@@ -62,6 +72,8 @@ pub enum End {
     WhenStopped,
     Never,
     ByPanic,
+    /// As soon as its server, which is full, is open.
+    AtTheDoor,
     /// After so many milliseconds.
     After(u64),
     /// The same, and it asks before whether the run is still its own.
@@ -88,6 +100,12 @@ impl World {
             carried_out: Mutex::default(),
             at_work: AtomicUsize::new(0),
             most_at_work: AtomicUsize::new(0),
+            slow: Mutex::default(),
+            full: AtomicBool::new(false),
+            open: CancellationToken::new(),
+            asked: Mutex::default(),
+            unanswered: AtomicUsize::new(0),
+            left: Mutex::default(),
             changed,
             changes: Mutex::new(Some(changes)),
         })
@@ -182,6 +200,29 @@ impl World {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("never: {what}; runs {:?}, events {:?}", self.reasons(), self.events.lock().unwrap());
+    }
+
+    /// How often that was asked.
+    pub fn count(&self, asked: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|known| *known == asked).count()
+    }
+
+    async fn ask(&self, what: &str, sync: &UserSync, watch: Arc<dyn Watch>) {
+        let name = sync.metadata.name.clone().unwrap();
+        self.asked.lock().unwrap().push(format!("{what} {name}"));
+        if !self.slow.lock().unwrap().contains(&name) {
+            return;
+        }
+        self.unanswered.fetch_add(1, Ordering::SeqCst);
+        let _leaves = Leaves(&self.unanswered);
+        let full = self.full.load(Ordering::SeqCst);
+        if full {
+            watch.waits();
+        }
+        self.open.cancelled().await;
+        if full {
+            watch.goes_on().await;
+        }
     }
 
     fn conflict(&self) -> Result<(), HostError> {
@@ -291,16 +332,23 @@ impl Host for World {
 
 #[async_trait]
 impl Work for World {
-    async fn probe(&self, _: &UserSync, login: bool) -> Result<Fitness, HostError> {
+    async fn probe(&self, _: &UserSync, login: bool, _: Arc<dyn Watch>) -> Result<Fitness, HostError> {
         Ok(Fitness { references: String::new(), found: login.then_some(Found { source: Ok(()), target: Ok(()) }) })
     }
 
-    async fn look(&self, _: &UserSync, _: &[Tried]) -> Result<Option<Candidate>, Failure> {
+    async fn look(&self, sync: &UserSync, _: &[Tried], watch: Arc<dyn Watch>) -> Result<Option<Candidate>, Failure> {
+        self.ask("look", sync, watch).await;
         Ok(None)
     }
 
-    async fn finish(&self, _: &UserSync, _: &[Fetched]) -> Result<Option<Unfinished>, Failure> {
-        Ok(None)
+    async fn finish(
+        &self,
+        sync: &UserSync,
+        _: &[Fetched],
+        watch: Arc<dyn Watch>,
+    ) -> Result<Option<Unfinished>, Failure> {
+        self.ask("finish", sync, watch).await;
+        Ok(self.left.lock().unwrap().clone())
     }
 
     async fn run(&self, order: &Order, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, HostError> {
@@ -318,6 +366,16 @@ impl Work for World {
         let reason = match end {
             End::With(reason) => reason,
             End::Never => std::future::pending().await,
+            End::AtTheDoor => {
+                self.at_work.fetch_sub(1, Ordering::SeqCst);
+                watch.waits();
+                self.open.cancelled().await;
+                watch.goes_on().await;
+                let at_work = self.at_work.fetch_add(1, Ordering::SeqCst) + 1;
+                self.most_at_work.fetch_max(at_work, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Reason::Completed
+            }
             End::ByPanic => panic!("as told"),
             End::After(millis) => {
                 tokio::time::sleep(Duration::from_millis(millis)).await;
@@ -338,6 +396,9 @@ impl Work for World {
         let mut status = failed(reason, "as told", Timestamp::now());
         if reason == Reason::Completed {
             status.conditions[0].status = "True".into();
+        }
+        if let Some(left) = &*self.left.lock().unwrap() {
+            leaves(&mut status, left, Timestamp::now());
         }
         Ok(status)
     }

@@ -22,7 +22,7 @@ async fn world() -> World {
 }
 
 async fn found(world: &World, patch: Value) -> [Option<Reason>; 2] {
-    let found = world.worker.probe(&world.sync(patch), true).await.unwrap().found.unwrap();
+    let found = world.probe(&world.sync(patch), true).await.unwrap().found.unwrap();
     [found.source, found.target].map(|side| side.err().map(|failure| failure.reason))
 }
 
@@ -56,10 +56,10 @@ async fn a_folder_that_becomes_a_link_is_refused_from_then_on() {
     let world = world().await;
     let sync = world.sync(json!({}));
     world.upload("users1.csv", ONE, 60);
-    assert!(world.worker.look(&sync, &[]).await.unwrap().is_some());
+    assert!(world.look(&sync, &[]).await.unwrap().is_some());
     fs::rename(world.people("inbox"), world.people("aside")).unwrap();
     symlink("../others/inbox", world.people("inbox")).unwrap();
-    assert_eq!(world.worker.look(&sync, &[]).await.unwrap_err().reason, SourceDenied);
+    assert_eq!(world.look(&sync, &[]).await.unwrap_err().reason, SourceDenied);
     assert_eq!(world.run(&world.asked(&sync)).await.reason(), "SourceDenied");
 
     fs::remove_file(world.people("inbox")).unwrap();

@@ -26,23 +26,23 @@ async fn a_file_is_moved_as_soon_as_that_can_be_done_and_never_imported_twice() 
         assert_eq!(told, [("Succeeded", "Completed"), ("Unfinished", "FileNotMoved")]);
         assert!(run.0.conditions[1].message.contains("users1.csv is imported"), "{:?}", run.0.conditions[1]);
 
-        let left = world.worker.finish(&sync, &[]).await.unwrap().unwrap();
+        let left = world.finish(&sync, &[]).await.unwrap().unwrap();
         assert_eq!(
             (left.reason, &left.message),
             (FileNotMoved, &run.0.conditions[1].message),
             "the same is said of it"
         );
         // As after a restart: nothing is new, by the schedule or by a person's word.
-        assert_eq!(world.worker.look(&sync, &[]).await.unwrap(), None);
+        assert_eq!(world.look(&sync, &[]).await.unwrap(), None);
         let again = world.run(&world.scheduled(&sync, &[])).await;
         assert_eq!((again.reason().as_str(), again.0.conditions.len()), ("NoFile", 2), "{}", again.message());
         assert_eq!(files(&world.people("inbox")), ["bak", "users1.csv"]);
 
         fs::remove_file(world.people("inbox/bak")).unwrap();
-        assert_eq!(world.worker.finish(&sync, &[]).await, Ok(None));
+        assert_eq!(world.finish(&sync, &[]).await, Ok(None));
         let moved = files(&world.people("inbox"));
         assert!(moved.len() == 1 && moved[0].starts_with("bak/"), "{moved:?}");
-        assert_eq!(world.worker.finish(&sync, &[]).await, Ok(None), "there is nothing left");
+        assert_eq!(world.finish(&sync, &[]).await, Ok(None), "there is nothing left");
         assert_eq!(files(&world.path("data/spool/people/hr")), [".lock"], "the spool is tidy");
         assert_eq!(world.users().await, ["1 a@x.de Rom"]);
     }
@@ -57,7 +57,7 @@ async fn a_new_file_of_that_name_is_not_moved_unread() {
     world.run(&world.scheduled(&sync, &[])).await;
     world.upload("users1.csv", "id,email,city\n2,b@x.de,Ulm\n", 30);
     fs::remove_file(world.people("inbox/bak")).unwrap();
-    assert_eq!(world.worker.finish(&sync, &[]).await, Ok(None), "what was imported is not there any more");
+    assert_eq!(world.finish(&sync, &[]).await, Ok(None), "what was imported is not there any more");
     assert_eq!(files(&world.people("inbox")), ["users1.csv"]);
     assert_eq!(world.run(&world.scheduled(&sync, &[])).await.reason(), "Completed");
     assert_eq!(world.users().await.len(), 2);
@@ -76,11 +76,11 @@ async fn a_file_that_failed_is_set_aside_later() {
     let runs = [run.of(&order)];
     let aside = aside(&sync.spec, &runs);
     assert_eq!(aside.len(), 1);
-    assert_eq!(world.worker.finish(&sync, &aside).await.unwrap().unwrap().reason, FileNotSetAside);
+    assert_eq!(world.finish(&sync, &aside).await.unwrap().unwrap().reason, FileNotSetAside);
     fs::remove_file(world.people("inbox/failed")).unwrap();
-    assert_eq!(world.worker.finish(&sync, &aside).await, Ok(None));
+    assert_eq!(world.finish(&sync, &aside).await, Ok(None));
     assert_eq!(files(&world.people("inbox")), ["failed/users1.csv"]);
-    assert_eq!(world.worker.finish(&sync, &aside).await, Ok(None), "once");
+    assert_eq!(world.finish(&sync, &aside).await, Ok(None), "once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,9 +92,9 @@ async fn a_report_is_published_later() {
     let order = world.scheduled(&sync, &[]);
     let run = world.run(&order).await;
     assert_eq!((run.reason().as_str(), run.0.conditions[1].reason.as_str()), ("Completed", "ReportNotPublished"));
-    assert_eq!(world.worker.finish(&sync, &[]).await.unwrap().unwrap().reason, ReportNotPublished);
+    assert_eq!(world.finish(&sync, &[]).await.unwrap().unwrap().reason, ReportNotPublished);
     fs::remove_file(world.path("reports")).unwrap();
-    assert_eq!(world.worker.finish(&sync, &[]).await, Ok(None));
+    assert_eq!(world.finish(&sync, &[]).await, Ok(None));
     let published = world.path("reports/people/hr").join(order.run.metadata.name.as_deref().unwrap());
     assert!(published.join("report.json").exists() && published.join("changes.csv.gz").exists());
 }
@@ -107,11 +107,11 @@ async fn a_source_that_is_gone_is_a_failure_and_leaves_all_as_it_is() {
     world.upload("users1.csv", ONE, 60);
     world.run(&world.scheduled(&sync, &[])).await;
     fs::rename(world.people("inbox"), world.people("elsewhere")).unwrap();
-    let failure = world.worker.finish(&sync, &[]).await.unwrap_err();
+    let failure = world.finish(&sync, &[]).await.unwrap_err();
     assert_eq!(failure.reason.as_str(), "FolderMissing", "{}", failure.message);
     fs::rename(world.people("elsewhere"), world.people("inbox")).unwrap();
     fs::remove_file(world.people("inbox/bak")).unwrap();
     fs::set_permissions(world.people("inbox"), fs::Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(world.worker.finish(&sync, &[]).await, Ok(None));
+    assert_eq!(world.finish(&sync, &[]).await, Ok(None));
     assert_eq!(files(&world.people("inbox")), ["bak/users1.csv"]);
 }

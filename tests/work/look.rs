@@ -8,7 +8,7 @@ use crate::world::World;
 const ONE: &str = "id,email,city\n1,a@x.de,Rom\n";
 
 async fn next(world: &World, patch: Value) -> Option<String> {
-    let candidate = world.worker.look(&world.sync(patch), &[]).await.unwrap();
+    let candidate = world.look(&world.sync(patch), &[]).await.unwrap();
     candidate.map(|candidate| candidate.file.name)
 }
 
@@ -44,9 +44,9 @@ async fn a_file_is_settled_once_it_is_old_enough() {
     let world = World::new().await;
     let sync = world.sync(json!({"source": {"stableFor": "1h"}}));
     world.upload("users1.csv", ONE, 0);
-    assert!(!world.worker.look(&sync, &[]).await.unwrap().unwrap().settled);
+    assert!(!world.look(&sync, &[]).await.unwrap().unwrap().settled);
     world.upload("users1.csv", ONE, 3_601);
-    assert!(world.worker.look(&sync, &[]).await.unwrap().unwrap().settled);
+    assert!(world.look(&sync, &[]).await.unwrap().unwrap().settled);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,32 +59,32 @@ async fn held_files_are_waited_for_and_bad_ones_are_passed_over() {
     let mut runs = Vec::new();
     for (file, reason) in [("users1.csv", "InvalidFile"), ("users2.csv", "Held")] {
         let known = tried(&sync.spec, &runs);
-        assert_eq!(world.worker.look(&sync, &known).await.unwrap().unwrap().file.name, file);
+        assert_eq!(world.look(&sync, &known).await.unwrap().unwrap().file.name, file);
         let order = world.scheduled(&sync, &known);
         let run = world.run(&order).await;
         assert_eq!((run.file(), run.reason().as_str()), (Some(file), reason));
         runs.push(run.of(&order));
     }
     let known = tried(&sync.spec, &runs);
-    assert_eq!(world.worker.look(&sync, &known).await.unwrap(), None, "later files wait behind a held one");
+    assert_eq!(world.look(&sync, &known).await.unwrap(), None, "later files wait behind a held one");
     let run = world.run(&world.scheduled(&sync, &known)).await;
     assert_eq!((run.reason().as_str(), run.file()), ("NoFile", None));
     assert!(run.message().starts_with("users2.csv in "), "{}", run.message());
 
     let newest = world.sync(json!({"safeguards": {"minRows": 2}, "source": {"select": "Newest"}}));
-    assert_eq!(world.worker.look(&newest, &known).await.unwrap().unwrap().file.name, "users3.csv");
+    assert_eq!(world.look(&newest, &known).await.unwrap().unwrap().file.name, "users3.csv");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_fails_with_the_reason_of_its_run() {
     let world = World::new().await;
-    let reason = async |patch: Value| world.worker.look(&world.sync(patch), &[]).await.unwrap_err().reason;
+    let reason = async |patch: Value| world.look(&world.sync(patch), &[]).await.unwrap_err().reason;
     assert_eq!(reason(json!({"source": {"directory": {"path": "gone"}}})).await, Reason::FolderMissing);
     let missing = json!({"target": {"url": {"secretKeyRef": {"name": "missing"}}}});
     assert_eq!(reason(missing).await, Reason::ReferenceMissing);
     world.secret("nowhere", "url", "postgres://sync:s3cret@127.0.0.1:1/users?sslmode=disable");
     let nowhere = json!({"target": {"url": {"secretKeyRef": {"name": "nowhere"}}}});
-    let found = world.worker.look(&world.sync(nowhere.clone()), &[]).await;
+    let found = world.look(&world.sync(nowhere.clone()), &[]).await;
     assert_eq!(found, Ok(None), "an empty folder asks no database");
     world.upload("users1.csv", ONE, 60);
     assert_eq!(reason(nowhere).await, Reason::TargetUnreachable);

@@ -34,13 +34,13 @@ async fn says_what_is_wrong_with_either_side() {
         (url("unfit"), Some(ReferenceMissing), Some(ReferenceMissing), "must begin with postgres://"),
     ];
     for (patch, source, target, part) in cases {
-        let found = world.worker.probe(&world.sync(patch), true).await.unwrap().found.unwrap();
+        let found = world.probe(&world.sync(patch), true).await.unwrap().found.unwrap();
         assert_eq!((reason(&found.source), reason(&found.target)), (source, target), "{found:?}");
         let said = format!("{found:?}");
         assert!(said.contains(part) && !said.contains("s3cret"), "{said}");
     }
     let both = json!({"source": {"directory": {"path": "gone"}}, "target": {"table": "people"}});
-    let found = world.worker.probe(&world.sync(both), true).await.unwrap().found.unwrap();
+    let found = world.probe(&world.sync(both), true).await.unwrap().found.unwrap();
     assert_eq!((reason(&found.source), reason(&found.target)), (Some(FolderMissing), Some(TargetInvalid)));
     assert!(!world.path("data").exists(), "nothing is written");
     let tables = world.execute("create table usersync_ledger (probe)");
@@ -51,17 +51,17 @@ async fn says_what_is_wrong_with_either_side() {
 async fn the_references_are_read_without_a_login_too() {
     let world = World::new().await;
     let sync = world.sync(json!({"source": {"directory": {"path": "gone"}}}));
-    let before = world.worker.probe(&sync, false).await.unwrap();
+    let before = world.probe(&sync, false).await.unwrap();
     assert_eq!(before.found, None);
-    assert_eq!(world.worker.probe(&sync, true).await.unwrap().references, before.references);
+    assert_eq!(world.probe(&sync, true).await.unwrap().references, before.references);
     world.secret("users-db", "url", "sqlite:other.db");
-    assert_ne!(world.worker.probe(&sync, false).await.unwrap().references, before.references);
+    assert_ne!(world.probe(&sync, false).await.unwrap().references, before.references);
     world.host.0.lock().unwrap().clear();
-    let found = world.worker.probe(&sync, false).await.unwrap().found.unwrap();
+    let found = world.probe(&sync, false).await.unwrap().found.unwrap();
     assert_eq!(reason(&found.source), Some(Reason::ReferenceMissing), "that is found out without a login");
     let mut elsewhere = sync;
     elsewhere.metadata.namespace = Some("others".to_owned());
-    let error = world.worker.probe(&elsewhere, true).await.unwrap_err();
+    let error = world.probe(&elsewhere, true).await.unwrap_err();
     assert_eq!(error, HostError::Unreachable("asked for namespace others".to_owned()));
 }
 
@@ -69,9 +69,9 @@ async fn the_references_are_read_without_a_login_too() {
 async fn the_embedded_database_is_not_made() {
     let world = World::new().await;
     let sync = world.sync(json!({"target": null}));
-    let found = world.worker.probe(&sync, true).await.unwrap().found.unwrap();
+    let found = world.probe(&sync, true).await.unwrap().found.unwrap();
     assert_eq!((found.source, found.target), (Ok(()), Ok(())));
     world.upload("users.csv", "id,email,city\n1,a@x.de,Rom\n", 60);
-    assert!(world.worker.look(&sync, &[]).await.unwrap().is_some());
+    assert!(world.look(&sync, &[]).await.unwrap().is_some());
     assert_eq!(files(&world.path("data")), Vec::<String>::new());
 }

@@ -17,10 +17,11 @@ use usersync::{
     control::cause::{ended, run_of},
     model::{
         event::Event,
+        file::Fetched,
         job::Bounds,
         progress::Progress,
         secret::{References, Secret},
-        sync::{Cause, Key, Tried},
+        sync::{Candidate, Cause, Failure, Fitness, Key, Tried, Unfinished},
         view::{Order, View},
     },
     ports::{Host, HostError, Watch, Work},
@@ -96,6 +97,21 @@ impl World {
         world.secret("users-db", "url", "sqlite:users.db");
         world.execute("create table users (id text not null primary key, email text, city text)").await;
         world
+    }
+
+    /// Asks the worker.
+    pub async fn probe(&self, sync: &UserSync, login: bool) -> Result<Fitness, HostError> {
+        self.worker.probe(sync, login, Arc::new(Silent)).await
+    }
+
+    /// Asks the worker.
+    pub async fn look(&self, sync: &UserSync, tried: &[Tried]) -> Result<Option<Candidate>, Failure> {
+        self.worker.look(sync, tried, Arc::new(Silent)).await
+    }
+
+    /// Asks the worker.
+    pub async fn finish(&self, sync: &UserSync, aside: &[Fetched]) -> Result<Option<Unfinished>, Failure> {
+        self.worker.finish(sync, aside, Arc::new(Silent)).await
     }
 
     /// A path in the world's folder.

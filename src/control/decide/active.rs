@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::finishes;
 use crate::{
     api::{APPROVE, Trigger, UserSync, UserSyncRun, UserSyncStatus},
     control::{
@@ -36,6 +37,7 @@ pub(super) fn work_on(view: &View, sync: &UserSync, status: &UserSyncStatus, mem
             // Somebody took the name for a run of their own: ours is made in its place.
             Decision::Forget(vec![run.clone()])
         }
+        Some(run) if ended(run).is_none() && finishes(memory) => Decision::Wait(None),
         Some(run) if ended(run).is_none() => Decision::Execute(Box::new(order(sync, run, &view.runs, memory))),
         Some(_) => Decision::Wait(None),
         None => match claimed(sync, status, &approvals(sync, &view.runs)) {
