@@ -45,6 +45,7 @@ const ALL: Left = Left {
     approve: 1,
     files: 2,
     outage: 2,
+    block: 1,
     crash: 1,
     takeover: 1,
     stuck: 1,
@@ -87,6 +88,7 @@ const SMALL: Left = Left {
     approve: 0,
     files: 2,
     outage: 0,
+    block: 0,
     crash: 1,
     takeover: 1,
     stuck: 1,
@@ -112,6 +114,7 @@ const NOTHING: Left = Left {
     approve: 0,
     files: 0,
     outage: 0,
+    block: 0,
     crash: 0,
     takeover: 0,
     stuck: 0,
@@ -164,6 +167,13 @@ fn edits() {
 fn outages() {
     let left = Left { clock: 1, outage: 2, update: 1, files: 1, crash: 1, takeover: 1, ..NOTHING };
     let found = explore("outages", Control::new(DAILY, &[Kind::Good], left), depth(10), HasDiscoveries::AnyFailures);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn files_that_can_t_be_moved() {
+    let left = Left { block: 2, update: 1, files: 1, outage: 1, crash: 1, takeover: 1, ..NOTHING };
+    let found = explore("unmoved", Control::new(DAILY, &[Kind::Good], left), depth(10), HasDiscoveries::AnyFailures);
     assert!(found.is_empty(), "{found:#?}");
 }
 

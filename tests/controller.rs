@@ -255,8 +255,9 @@ async fn a_slow_server_keeps_nobody_else_waiting() {
 /// A sync that has run, and left something that can't be finished as long as its server is not open.
 async fn unfinished(world: &World) {
     world.slow.lock().unwrap().insert("hr".into());
-    let message = "a.csv is imported, but could not be put away: no room".to_owned();
-    *world.left.lock().unwrap() = Some(Unfinished { reason: ConditionReason::FileNotMoved, message });
+    let about = "a.csv is imported, but could not be put away".to_owned();
+    let message = format!("{about}: no room");
+    *world.left.lock().unwrap() = Some(Unfinished { reason: ConditionReason::FileNotMoved, about, message });
     world.annotate("a", "hr", UPDATE_NOW, "1");
     world.until("it is tried to finish that", |world| world.unanswered.load(Ordering::SeqCst) == 1).await;
 }
@@ -275,6 +276,9 @@ async fn no_run_works_while_what_is_left_is_finished() {
     world.until("then it runs", |world| world.reasons() == ["Completed"; 3]).await;
     let done = |world: &World| !world.status("a", "hr").conditions.iter().any(|said| said.type_ == "Unfinished");
     world.until("nothing is left", done).await;
+    world.until("that is told", |world| world.events.lock().unwrap().contains(&"Finished".to_owned())).await;
+    let told = |what: &str| world.events.lock().unwrap().iter().filter(|told| *told == what).count();
+    assert_eq!((told("Unfinished"), told("Finished")), (1, 1));
     running.stop.cancel();
     running.task.await.unwrap();
 }

@@ -3,6 +3,7 @@
 //! It is written only when it changes: nothing in it depends on the time but what has happened and the next slot.
 
 mod fold;
+mod left;
 mod set;
 mod standing;
 
@@ -11,8 +12,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sha2::{Digest, Sha256};
 
-pub use self::fold::{remember, synced};
-use self::{set::Said, standing::Standing};
+pub use self::{
+    fold::{remember, synced},
+    left::refused,
+};
+use self::{left::unfinished, set::Said, standing::Standing};
 use super::{
     cause::{claimed, ended, named, run_digest, run_of},
     job::{out_of_bounds, problems},
@@ -82,29 +86,11 @@ fn of_sync(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp) -> Use
     said.while_true(SUSPENDED, sync.spec.suspend.then(|| (ConditionReason::Suspended.as_str(), suspended.to_owned())));
     let refused = annotation_problem(sync).map(|message| (ConditionReason::InvalidAnnotation.as_str(), message));
     said.while_true(REQUEST_REFUSED, refused);
-    let left = unfinished(&before, &status, memory);
+    let left = unfinished(&status, memory);
     said.while_true(UNFINISHED, left.as_ref().map(|(reason, message)| (reason.as_str(), message.clone())));
     status.conditions = said.conditions;
     status.connection = Some(connection(sync, &status));
     status
-}
-
-/// What runs have left to do, as the last try to finish it, or else the last run found: reason and message.
-fn unfinished(before: &UserSyncStatus, status: &UserSyncStatus, memory: &Memory) -> Option<(String, String)> {
-    let said = |status: &UserSyncStatus| {
-        let said = status.conditions.iter().find(|said| said.type_ == UNFINISHED)?;
-        Some((said.reason.clone(), said.message.clone()))
-    };
-    let found = match memory.finished.as_ref().map(|finished| &finished.left) {
-        Some(Ok(left)) => left.as_ref().map(|left| (left.reason.to_string(), left.message.clone())),
-        Some(Err(_)) | None => said(status),
-    };
-    // A time in a name, or a count: the same trouble as before, and nothing is written for it.
-    let plain = |text: &str| text.chars().filter(|letter| !letter.is_ascii_digit()).collect::<String>();
-    let same = |(reason, message): &(String, String)| {
-        found.as_ref().is_some_and(|found| found.0 == *reason && plain(&found.1) == plain(message))
-    };
-    said(before).filter(same).or(found)
 }
 
 /// Everything that code finds wrong with the spec.
@@ -157,6 +143,9 @@ fn unreadable(malformed: &Malformed, now: Timestamp) -> UserSyncStatus {
     said.of(READY, ("False", reason, malformed.message.clone()));
     said.kept(SYNCED, &malformed.status);
     said.while_true(STALLED, Some((reason, malformed.message.clone())));
+    // Still so: what was missed meanwhile is passed over once it can be read, and what is left is finished.
+    said.kept(SUSPENDED, &malformed.status);
+    said.kept(UNFINISHED, &malformed.status);
     status.conditions = said.conditions;
     status.observed_generation = Some(generation);
     status.next_schedule_time = None;

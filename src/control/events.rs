@@ -1,9 +1,11 @@
 //! What is told as it happens: it follows from how a status changed.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
 use crate::{
     api::{Counts, Mode, UserSyncStatus, usersync::status::RunSummary},
     model::{
-        condition::{REQUEST_REFUSED, SOURCE_READY, SYNCED},
+        condition::{REQUEST_REFUSED, SOURCE_READY, SYNCED, UNFINISHED},
         event::{Event, EventKind},
         reason::{Reason, Verdict},
     },
@@ -29,6 +31,13 @@ pub fn events(before: &UserSyncStatus, after: &UserSyncStatus) -> Vec<Event> {
     if let Some(run) = after.active_run.as_ref().filter(|run| before.active_run.as_ref() != Some(run)) {
         tell(EventKind::RunStarted, format!("{} starts: run {run}", asked(before, after)));
     }
+    match (left(before), left(after)) {
+        (Some(_), None) => tell(EventKind::Finished, "what was left to do after an import is done".to_owned()),
+        (was, Some(is)) if was.is_none_or(|was| was.reason != is.reason) => {
+            tell(EventKind::Unfinished, is.message.clone());
+        }
+        _ => {}
+    }
     if let (None, Some((_, why))) = (said(before, REQUEST_REFUSED), said(after, REQUEST_REFUSED)) {
         tell(EventKind::RequestRefused, why.to_owned());
     }
@@ -38,6 +47,10 @@ pub fn events(before: &UserSyncStatus, after: &UserSyncStatus) -> Vec<Event> {
 fn said<'a>(status: &'a UserSyncStatus, kind: &str) -> Option<(&'a str, &'a str)> {
     let said = status.conditions.iter().find(|said| said.type_ == kind)?;
     Some((&said.status, &said.message))
+}
+
+fn left(status: &UserSyncStatus) -> Option<&Condition> {
+    status.conditions.iter().find(|said| said.type_ == UNFINISHED)
 }
 
 fn kind(run: &RunSummary) -> EventKind {
@@ -152,6 +165,27 @@ mod tests {
         for (before, after, wanted) in cases {
             let told: Vec<_> = events(before, after).into_iter().map(|event| (event.kind, event.message)).collect();
             let wanted: Vec<_> = wanted.iter().map(|(kind, message)| (*kind, (*message).to_owned())).collect();
+            assert_eq!(told, wanted);
+        }
+    }
+
+    #[test]
+    fn what_is_left_to_do_is_told_when_it_is_and_when_it_is_done() {
+        let left = |reason: &str, message| {
+            let mut status = status(&[("Unfinished", "True", message)], None);
+            status.conditions[0].reason = reason.into();
+            status
+        };
+        let (none, moved) = (status(&[], None), left("FileNotMoved", "a.csv is a file"));
+        for (before, after, wanted) in [
+            (&none, &moved, Some((EventKind::Unfinished, "a.csv is a file"))),
+            (&moved, &left("FileNotMoved", "b.csv, why ever"), None),
+            (&moved, &left("ReportNotPublished", "no room"), Some((EventKind::Unfinished, "no room"))),
+            (&moved, &none, Some((EventKind::Finished, "what was left to do after an import is done"))),
+            (&none, &none, None),
+        ] {
+            let told = events(before, after);
+            let told = told.first().map(|event| (event.kind, event.message.as_str()));
             assert_eq!(told, wanted);
         }
     }

@@ -56,25 +56,20 @@ pub(super) async fn after_failure(job: &Job, ports: &Ports, record: &mut Record,
 
 /// An imported file stays where it is.
 pub(super) fn not_moved(record: &mut Record, run: &str, name: &str, why: &str) {
-    record.leave(
-        ConditionReason::FileNotMoved,
-        format!(
-            "{name} is imported (run {run}), but could not be put away: {why} It is tried again, and not imported twice"
-        ),
-    );
+    let about = format!("{name} is imported (run {run}), but could not be put away");
+    record.leave(ConditionReason::FileNotMoved, about, &format!("{why} It is tried again, and not imported twice"));
 }
 
 /// A file that can't be imported stays where it is.
 pub(super) fn not_aside(record: &mut Record, name: &str, why: &str) {
-    let message = format!("{name} can't be imported, and could not be moved aside: {why} That is tried again");
-    record.leave(ConditionReason::FileNotSetAside, message);
+    let about = format!("{name} can't be imported, and could not be moved aside");
+    record.leave(ConditionReason::FileNotSetAside, about, &format!("{why} That is tried again"));
 }
 
 /// The report of a committed run stays in the spool.
 pub(super) fn not_published(record: &mut Record, run: &str, why: &str) {
-    let message =
-        format!("the import of run {run} is committed, but its report is not published yet: {why}. It is tried again");
-    record.leave(ConditionReason::ReportNotPublished, message);
+    let about = format!("the import of run {run} is committed, but its report is not published yet");
+    record.leave(ConditionReason::ReportNotPublished, about, &format!("{why}. It is tried again"));
 }
 
 /// Notes a step as done.

@@ -180,13 +180,14 @@ impl Record {
         }
     }
 
-    /// Notes that something is left to do: the first of these is told as the condition. What the run could not set aside goes
+    /// Notes that something is left to do, `about` which file or run: the first of these is told as the condition. What the run could not set aside goes
     /// before it: it is found again by this condition alone, the rest by the ledger.
-    pub fn leave(&mut self, reason: ConditionReason, message: String) {
+    pub fn leave(&mut self, reason: ConditionReason, about: String, why: &str) {
+        let message = format!("{about}: {why}");
         self.warnings.push(message.clone());
         let found_by_this = reason == ConditionReason::FileNotSetAside;
         if found_by_this || self.unfinished.is_none() {
-            self.unfinished = Some(Unfinished { reason, message });
+            self.unfinished = Some(Unfinished { reason, about, message });
         }
     }
 

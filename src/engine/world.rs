@@ -134,12 +134,7 @@ impl World {
     }
 
     /// Notes what came of the question that has this token, unless it was dropped; the sync is looked at again.
-    pub fn answer(
-        &self,
-        key: &Key,
-        dropped: &CancellationToken,
-        answer: Result<impl FnOnce(&mut Memory), HostError>,
-    ) {
+    pub fn answer(&self, key: &Key, dropped: &CancellationToken, answer: Result<impl FnOnce(&mut Memory), HostError>) {
         let mut all = self.known();
         // Whoever drops a question does so under this lock.
         let Some(known) = all.get_mut(key).filter(|_| !dropped.is_cancelled()) else { return };

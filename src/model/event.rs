@@ -26,6 +26,10 @@ reasons! {
         SourceFailed,
         /// The source can be used again.
         SourceRecovered,
+        /// An import is committed or has failed, but what follows it could not be done: it is tried again.
+        Unfinished,
+        /// What was left to do after an import is done.
+        Finished,
         /// An annotation asks for something that can't be done.
         RequestRefused,
     }
@@ -34,6 +38,6 @@ reasons! {
 impl EventKind {
     /// Whether somebody should look: an event of type `Warning`.
     pub const fn warns(self) -> bool {
-        matches!(self, Self::RunFailed | Self::RunHeld | Self::SourceFailed | Self::RequestRefused)
+        matches!(self, Self::RunFailed | Self::RunHeld | Self::SourceFailed | Self::Unfinished | Self::RequestRefused)
     }
 }

@@ -54,6 +54,8 @@ pub struct Failure {
 pub struct Unfinished {
     /// In one word.
     pub reason: ConditionReason,
+    /// What: the beginning of the message, with the file and the run in it.
+    pub about: String,
     /// What, where, why; no secret.
     pub message: String,
 }

@@ -22,12 +22,8 @@ pub trait Work: Send + Sync {
     async fn probe(&self, sync: &UserSync, login: bool, watch: Arc<dyn Watch>) -> Result<Fitness, HostError>;
 
     /// The file that a scheduled run would take now; None: there is none.
-    async fn look(
-        &self,
-        sync: &UserSync,
-        tried: &[Tried],
-        watch: Arc<dyn Watch>,
-    ) -> Result<Option<Candidate>, Failure>;
+    async fn look(&self, sync: &UserSync, tried: &[Tried], watch: Arc<dyn Watch>)
+    -> Result<Option<Candidate>, Failure>;
 
     /// Finishes what committed runs left open, and sets these files aside whose runs failed; no run of the sync is at work.
     /// Says what is still left; None: nothing. Dropped before its end, what was done is done, and the rest is left.

@@ -32,6 +32,8 @@ pub enum Action {
     File(u8, Kind),
     /// The source goes away, or comes back.
     Outage,
+    /// Files can't be moved any more, or again.
+    Block,
     /// The replica dies and starts again.
     Crash(usize),
     /// The second replica leads as well: the first one's Lease ran out, and it doesn't know.
@@ -174,6 +176,9 @@ impl Control {
         if left.outage > 0 {
             all.push(Action::Outage);
         }
+        if left.block > 0 {
+            all.push(Action::Block);
+        }
         if left.takeover > 0 {
             all.push(Action::Takeover);
         }
@@ -218,6 +223,7 @@ impl Control {
                 state.place.files[usize::from(*file)] = Some(File { kind: *kind, clock: state.clock });
             }
             Action::Outage => (left.outage, state.place.down) = (left.outage - 1, !state.place.down),
+            Action::Block => (left.block, state.place.blocked) = (left.block - 1, !state.place.blocked),
             Action::Crash(by) => {
                 left.crash -= 1;
                 self.restart(state, *by);

@@ -3,13 +3,17 @@
 use jiff::Timestamp;
 use usersync::{
     api::{Counts, Mode, Reports, UserSyncRunStatus},
-    control::{job::spec_digest, told::run_status},
+    control::{
+        job::spec_digest,
+        told::{leaves, run_status},
+    },
     model::{
+        condition::ConditionReason,
         file::Stamp,
-        ledger::LedgerRow,
+        ledger::{LedgerRow, OpenStep},
         reason::Reason,
         report::{FileReport, GuardReport, RunReport, Timings},
-        sync::{Candidate, Failure, Tried},
+        sync::{Candidate, Failure, Tried, Unfinished},
         view::{Attempted, Order},
     },
     sync::choose::{Choice as Taken, choose, choose_approved, choose_due},
@@ -53,7 +57,7 @@ impl Control {
             result: "Completed".into(),
             counts: Counts::default(),
             report: String::new(),
-            open: Vec::new(),
+            open: row.open.then_some(OpenStep::Archive).into_iter().collect(),
             committed: created(),
         };
         state.place.ledger.iter().rev().map(row).collect()
@@ -78,6 +82,10 @@ impl Control {
             state.place.fence = Some(u8::try_from(by).unwrap());
         }
         let plan = self.plan(state, &order);
+        if order.run.spec.mode == Mode::Import {
+            // What runs before left to do comes first; whatever comes of it, this one goes on.
+            drop(self.finish_rows(state));
+        }
         let phase = if plan.reason == Reason::SourceUnreachable && waits {
             let trouble = self.source(state).err();
             self.remember(&mut state.replicas[by], |memory| memory.trouble = trouble);
@@ -150,15 +158,34 @@ impl Control {
             self.commit(state, &order, plan.file.unwrap());
         }
         state.place.ends += 1;
+        let left = self.left(state).filter(|_| order.run.spec.mode == Mode::Import && plan.reason.used_both());
         let status = (!fenced).then(|| {
-            run_status(
+            let mut status = run_status(
                 &self.report(&order, &plan, now),
                 plan.file.map(stamp).as_ref(),
                 plan.last.map(|last| (*self.names.get(last)).clone()).as_deref(),
-            )
+            );
+            left.iter().for_each(|left| leaves(&mut status, left, now));
+            status
         });
         self.through(state, by, &order, status);
         true
+    }
+
+    /// What runs left to do is tried; what is left then.
+    pub fn finish_rows(&self, state: &mut State) -> Result<Option<Unfinished>, Failure> {
+        self.source(state)?;
+        if !state.place.blocked {
+            state.place.ledger.iter_mut().for_each(|row| row.open = false);
+        }
+        Ok(self.left(state))
+    }
+
+    /// The first of what is left to do.
+    fn left(&self, state: &State) -> Option<Unfinished> {
+        let row = state.place.ledger.iter().find(|row| row.open)?;
+        let about = format!("{} is not moved", stamp(row.file).name);
+        Some(Unfinished { reason: ConditionReason::FileNotMoved, message: format!("{about}: no"), about })
     }
 
     /// The replica's attempt is over; this is what came of it.
@@ -166,7 +193,7 @@ impl Control {
         let run = order.run.metadata.name.clone().unwrap();
         self.remember(&mut state.replicas[by], |memory| {
             (memory.at_work, memory.trouble, memory.hurried) = (None, None, false);
-            memory.probed = None;
+            (memory.probed, memory.looked, memory.finished) = (None, None, None);
             memory.ended = status.map(|status| Attempted { run, attempt: word(&order.run), status });
         });
         state.replicas[by].attempt = None;
@@ -192,7 +219,7 @@ impl Control {
         if state.seen.ended.contains(&name) {
             state.wrong = Some(Wrong::Unended);
         }
-        rows.push(Row { run: name, file, variant });
+        rows.push(Row { run: name, file, variant, open: state.place.blocked });
         if self.status(&state.api.sync).active_run.as_deref() != order.run.metadata.name.as_deref() {
             state.wrong = Some(Wrong::AtOnce);
         }

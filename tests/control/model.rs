@@ -98,7 +98,7 @@ impl Control {
             api: Api { sync, runs: Vec::new() },
             replicas: [replica(true), replica(false)],
             late: None,
-            place: Place { files: [None; 2], down: false, ledger: Vec::new(), fence: None, ends: 0 },
+            place: Place { files: [None; 2], down: false, blocked: false, ledger: Vec::new(), fence: None, ends: 0 },
             seen: Seen { claimed: Vec::new(), made: Vec::new(), ended: Vec::new(), approved: false },
             left: self.left,
             wrong: None,
@@ -179,7 +179,7 @@ impl Control {
             Decision::Refresh => Choice::Forget(Vec::new()),
             Decision::Forget(runs) => Choice::Forget(runs.iter().map(|run| self.runs.stored(run)).collect()),
             Decision::Probe { login } => Choice::Probe(login),
-            Decision::Finish { .. } => unreachable!("no run here leaves anything to do"),
+            Decision::Finish { .. } => Choice::Finish,
             Decision::Look { slot, tried } => Choice::Look(slot, self.tried.kept(&tried)),
         }
     }

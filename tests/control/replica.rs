@@ -8,12 +8,13 @@ use usersync::{
     api::{UserSyncRun, UserSyncStatus},
     control::{
         cause::{attempt, ended, run_of},
-        decide::{probed, sight},
+        decide::{finished, probed, sight},
         events::events,
         known::tried,
         told::at_work,
     },
     model::{
+        condition::UNFINISHED,
         event::EventKind,
         sync::{Cause, Fitness, Found},
         view::Looked,
@@ -106,6 +107,13 @@ impl Control {
                     memory.probed = Some(probed(memory.probed.as_ref(), generation, fitness, *login, now));
                 });
             }
+            Choice::Finish => {
+                let left = self.finish_rows(state);
+                let generation = i64::from(of.generation);
+                self.remember(&mut state.replicas[by], |memory| {
+                    memory.finished = Some(finished(memory.finished.as_ref(), generation, left, now));
+                });
+            }
             Choice::Look(slot, tried) => {
                 let seen = self.sight(state, of, self.tried.get(*tried).as_deref().unwrap_or_default());
                 let sync = self.sync(of);
@@ -180,6 +188,12 @@ impl Control {
         let ends = told.iter().filter(|kind| ends.contains(kind)).count();
         let another = before.last_run.as_ref().map(|run| &run.name) != after.last_run.as_ref().map(|run| &run.name);
         let starts = told.iter().filter(|kind| **kind == EventKind::RunStarted).count();
+        let left = |status: &UserSyncStatus| status.conditions.iter().any(|said| said.type_ == UNFINISHED);
+        let (was, is) = (left(&before), left(&after));
+        if told.contains(&EventKind::Unfinished) != (!was && is) || told.contains(&EventKind::Finished) != (was && !is)
+        {
+            state.wrong = Some(Wrong::Event);
+        }
         if ends != usize::from(another) || starts != usize::from(old != new && new.is_some()) {
             state.wrong = Some(Wrong::Event);
         }

@@ -13,7 +13,7 @@ use usersync::{
         schedule::{Due, next},
     },
     model::{
-        condition::{READY, STALLED, SUSPENDED},
+        condition::{READY, STALLED, SUSPENDED, UNFINISHED},
         sync::Cause,
     },
 };
@@ -114,7 +114,9 @@ impl Control {
                 }
                 self.try_run(state, 0, *now);
             }
-            None if state.place.down => state.place.down = false,
+            None if state.place.down || state.place.blocked => {
+                (state.place.down, state.place.blocked) = (false, false);
+            }
             None => return self.alarm(state, now, until, horizon, told),
         }
         None
@@ -133,7 +135,7 @@ impl Control {
         if until.is_none_or(|until| until > soon) {
             let well = self.well(state, *now);
             let missing = self.unimported(state);
-            if well.is_err() || missing.is_none() {
+            if well.is_err() || (missing.is_none() && !self.unfinished(state)) {
                 return Some(well);
             }
         }
@@ -144,6 +146,7 @@ impl Control {
                 *now = until;
                 None
             }
+            None if self.unfinished(state) => Some(Err(format!("something is left to do: {told:?}"))),
             None => Some(Err(format!("file {:?} was not imported: {told:?}", self.unimported(state)))),
         }
     }
@@ -216,6 +219,13 @@ impl Control {
             )?;
         }
         Ok(())
+    }
+
+    /// Whether something is left to do, or is said to be, that nothing stands in the way of.
+    fn unfinished(&self, state: &State) -> bool {
+        let doc = &state.api.sync;
+        let open = state.place.ledger.iter().any(|row| row.open) || said(&self.status(doc), UNFINISHED).is_some();
+        open && !doc.suspend && doc.variant != INVALID
     }
 
     /// The first file that the schedule should have imported.

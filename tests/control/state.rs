@@ -102,6 +102,7 @@ pub enum Choice {
     Forget(Vec<Id>),
     Probe(bool),
     Look(Timestamp, Id),
+    Finish,
 }
 
 /// What a replica does.
@@ -133,6 +134,8 @@ pub struct Place {
     pub files: [Option<File>; 2],
     /// The source can't be reached.
     pub down: bool,
+    /// The folder for imported files can't be used.
+    pub blocked: bool,
     pub ledger: Vec<Row>,
     /// Whose attempt opened the ledger last.
     pub fence: Option<u8>,
@@ -165,6 +168,8 @@ pub struct Row {
     pub file: u8,
     /// The spec that it went by.
     pub variant: u8,
+    /// Its file is not moved yet.
+    pub open: bool,
 }
 
 /// What has happened, for the promises' sake.
@@ -192,6 +197,7 @@ pub struct Left {
     pub approve: u8,
     pub files: u8,
     pub outage: u8,
+    pub block: u8,
     pub crash: u8,
     pub takeover: u8,
     pub stuck: u8,

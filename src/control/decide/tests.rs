@@ -1,6 +1,7 @@
 //! Tables: a world is driven decision by decision, each effect carried out as the engine would; what was decided is told in
 //! words.
 
+mod asking;
 mod finish;
 mod probes;
 mod requests;

@@ -72,6 +72,7 @@ fn action(kind: EventKind) -> &'static str {
     match kind {
         EventKind::RunStarted | EventKind::RunCompleted | EventKind::RunFailed | EventKind::RunHeld => "Run",
         EventKind::SourceFailed | EventKind::SourceRecovered => "Probe",
+        EventKind::Unfinished | EventKind::Finished => "Finish",
         EventKind::RequestRefused => "Request",
     }
 }

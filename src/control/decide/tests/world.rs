@@ -233,7 +233,8 @@ impl World {
         if let Ok(Some(left)) = &self.left {
             leaves(&mut status, left, self.now);
         }
-        (self.memory.at_work, self.memory.probed, self.memory.finished) = (None, None, None);
+        (self.memory.at_work, self.memory.probed) = (None, None);
+        (self.memory.looked, self.memory.finished) = (None, None);
         self.memory.ended = Some(Attempted { run: name.into(), attempt: "one".into(), status });
     }
 
