@@ -3,10 +3,7 @@
 use std::{fs, os::unix::fs::symlink};
 
 use serde_json::{Value, json};
-use usersync::{
-    model::reason::Reason::{self, FolderMissing, ReferenceMissing, SourceDenied, TargetDenied},
-    ports::Work,
-};
+use usersync::model::reason::Reason::{self, FolderMissing, ReferenceMissing, SourceDenied, TargetDenied};
 
 use crate::world::World;
 

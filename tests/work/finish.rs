@@ -6,7 +6,6 @@ use serde_json::json;
 use usersync::{
     control::known::aside,
     model::condition::ConditionReason::{FileNotMoved, FileNotSetAside, ReportNotPublished},
-    ports::Work,
 };
 
 use crate::world::{World, files};

@@ -1,7 +1,7 @@
 //! The file that a scheduled run would take.
 
 use serde_json::{Value, json};
-use usersync::{control::known::tried, model::reason::Reason, ports::Work};
+use usersync::{control::known::tried, model::reason::Reason};
 
 use crate::world::World;
 

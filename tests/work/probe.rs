@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use usersync::{
     model::{reason::Reason, sync::Failure},
-    ports::{HostError, Work},
+    ports::HostError,
 };
 
 use crate::world::{World, files};

@@ -1,9 +1,6 @@
 //! What runs leave to do is tried again, without a run and without a write at rest.
 
-use super::{
-    DAILY, EVERY,
-    world::{World, at},
-};
+use super::{DAILY, EVERY, world::World};
 use crate::{
     api::UserSyncStatus,
     control::conditions::status,
@@ -115,7 +112,7 @@ fn a_refused_login_is_tried_again_by_the_next_run_and_while_polling_once_an_hour
         world.restart();
         let again = tries(&mut world, 100, denied).len();
         assert_eq!(again, usize::from(schedule == EVERY), "{schedule}: the condition remembers the refused login");
-        world.edit(|sync| sync.spec.source.max_size = crate::api::Size::mebibytes(1));
+        world.edit(|sync| sync.spec.source.max_size = crate::api::size::Size::mebibytes(1));
         world.restart();
         (world.left, world.run_reason) = (Ok(left(FileNotMoved, "no right")), Reason::NoFile);
         world.annotate("usersync.dev/update-now", "b");
