@@ -58,7 +58,7 @@ pub struct World {
     /// What was asked: `look NAME`; and how many have no answer yet.
     pub asked: Mutex<Vec<String>>,
     pub unanswered: AtomicUsize,
-    /// What the next runs leave to do, and still is left whenever it was tried to be finished.
+    /// What runs whose server is slow leave to do, and still is left whenever it was tried to be finished.
     pub left: Mutex<Option<Unfinished>>,
     changed: mpsc::UnboundedSender<Key>,
     changes: Mutex<Option<mpsc::UnboundedReceiver<Key>>>,
@@ -397,7 +397,8 @@ impl Work for World {
         if reason == Reason::Completed {
             status.conditions[0].status = "True".into();
         }
-        if let Some(left) = &*self.left.lock().unwrap() {
+        let slow = self.slow.lock().unwrap().contains(&spec.sync);
+        if let Some(left) = self.left.lock().unwrap().as_ref().filter(|_| slow) {
             leaves(&mut status, left, Timestamp::now());
         }
         Ok(status)
