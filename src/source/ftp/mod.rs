@@ -18,7 +18,6 @@ mod rights;
 mod silence;
 mod tls;
 mod transfer;
-mod validity;
 
 use async_trait::async_trait;
 use tokio::{
