@@ -8,8 +8,11 @@ mod faults;
 mod link;
 mod login;
 mod look;
+mod mounts;
 mod moving;
+mod nat;
 mod runs;
+mod secrets;
 mod starts;
 #[path = "../support/mod.rs"]
 mod support;
@@ -101,6 +104,9 @@ row! { proftpd_disks_sftp, ProFtpd, Sftp, disks::{ archives_on_another_disk } }
 row! { openssh_disks_sftp, OpenSsh, Sftp, disks::{ archives_on_another_disk } }
 row! { pureftpd_disks, PureFtpd, Ftp, disks::{ moves_to_another_disk, archives_on_another_disk, makes_folders_with_the_parents_rights } }
 row! { pureftpd_disks_explicit, PureFtpd, Explicit, disks::{ moves_to_another_disk, vouches_for_itself } }
+
+row! { openssh_sftp_mounts, OpenSsh, Sftp, mounts::{ moves_to_a_mounted_disk, loses_nothing_where_a_disk_is_full } }
+row! { proftpd_sftp_mounts, ProFtpd, Sftp, mounts::{ moves_to_a_mounted_disk, loses_nothing_where_a_disk_is_full } }
 
 /// The file as it is listed.
 async fn listed(source: &dyn Source, name: &str) -> Stamp {

@@ -154,6 +154,15 @@ impl Place {
         ))
     }
 
+    /// The server moved it by copying, and did not delete it.
+    pub fn stays(&self, name: &str) -> SourceError {
+        SourceError::Denied(format!(
+            "{}: the server copied the file instead of moving it, and could not delete it. On the server, allow the account to \
+             change the folder (permission w), or name a folder on the same file system in moveTo.",
+            self.shown(name)
+        ))
+    }
+
     /// Neither deleted nor back.
     pub fn left_aside(&self, name: &str, aside: &str) -> SourceError {
         SourceError::Unreachable(format!(
@@ -205,5 +214,13 @@ pub fn said(text: &str) -> String {
     match harmless(text) {
         nothing if nothing.is_empty() => nothing,
         words => format!(" (\"{words}\")"),
+    }
+}
+
+#[cfg(test)]
+impl Place {
+    /// The place of a test that goes nowhere.
+    pub fn anywhere() -> Self {
+        Self { location: "sftp://files.example.com/outbox".to_owned(), folder: "/outbox".to_owned() }
     }
 }

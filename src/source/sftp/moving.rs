@@ -10,22 +10,20 @@ use super::{
     fault::Fault,
     listing,
     target::{Refusal, free, room},
-    wire::{Attributes, Kind, status},
+    wire::{Attributes, Kind, OPEN_READ, Reply, status},
 };
 use crate::{model::file::ListedKind, source::name};
 
 /// Moves `from` to `to`; the folder of `to` is made when it is missing. A fault is about `from`.
 pub async fn rename(client: &mut Client, place: &Place, from: &str, to: &str) -> Result<(), Refusal> {
     let (old, new) = (place.path(from), place.path(to));
-    if client.look(Kind::Lstat, &old).await?.is_none() {
-        return Err(place.missing(from).into());
-    }
+    let before = client.look(Kind::Lstat, &old).await?.ok_or_else(|| place.missing(from))?;
     if let Some(below) = name::split(place.location(), to)?.0 {
         make_folders(client, place, below).await?;
     }
     free(client, place, to).await?;
     let refused = match client.rename(&old, &new).await {
-        Ok(()) => return Ok(()),
+        Ok(()) => return moved(client, place, (from, &before), to).await,
         Err(Fault::Broken(why)) => return Err(Fault::Broken(why).into()),
         Err(refused) => refused,
     };
@@ -42,6 +40,34 @@ pub async fn rename(client: &mut Client, place: &Place, from: &str, to: &str) ->
         // The file is there, so it is the folder that is not.
         Fault::Refused { code: status::NO_SUCH_FILE, .. } => Err(place.no_folder_for(to).into()),
         refused => Err(place.error(to, Tried::Change, refused).into()),
+    }
+}
+
+/// Sees that a file that was moved is gone: ProFTPD copies where its rename does not reach, and says that all is well also where
+/// it may not delete the file then. The copy goes, or each try would leave another one; the file was opened before, so it is there.
+async fn moved(
+    client: &mut Client,
+    place: &Place,
+    (from, before): (&str, &Attributes),
+    to: &str,
+) -> Result<(), Refusal> {
+    let path = place.path(from);
+    let Some(still) = client.look(Kind::Lstat, &path).await? else { return Ok(()) };
+    if place.same(&super::stamp(from, before), &still).is_err() {
+        // A new upload.
+        return Ok(());
+    }
+    let opened = client.ask(Kind::Open, |open| open.bytes(path.as_bytes()).u32(OPEN_READ).attributes(None)).await?;
+    let Reply::Handle(handle) = opened else { return Ok(()) };
+    let found = client.ask(Kind::Fstat, |fstat| fstat.bytes(&handle)).await?;
+    client.close(&handle)?;
+    match found {
+        Reply::Attributes(found) if place.same(&super::stamp(from, before), &found).is_ok() => {
+            let copy = place.path(to);
+            client.order(Kind::Remove, |remove| remove.bytes(copy.as_bytes())).await?;
+            Err(place.stays(from).into())
+        }
+        _ => Ok(()),
     }
 }
 

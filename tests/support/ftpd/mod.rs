@@ -196,6 +196,13 @@ impl Ftpd {
         path
     }
 
+    /// Makes a folder in the outbox that is a disk of its own, of this size (`8m`). What is in it, the server alone sees.
+    pub fn mount(&self, name: &str, size: &str) {
+        let folder = self.make_folder(name);
+        let also = Path::new("/run/room/home/outbox").join(name);
+        self.room.as_ref().unwrap().mount(&folder, &also, &format!("mode=755,uid={UID},gid={UID},size={size}"));
+    }
+
     /// A job for the outbox by FTP, with the right login.
     pub fn job(&self) -> FtpJob {
         FtpJob {
