@@ -33,6 +33,32 @@ pub fn plain(name: &[u8]) -> Result<&str, &'static str> {
     }
 }
 
+/// Names that are left out of one listing, for the log: whoever can make files could fill it.
+#[derive(Default)]
+pub struct LeftOut(usize);
+
+impl LeftOut {
+    /// So many are named; the others are counted.
+    const NAMED: usize = 10;
+
+    /// Another one, and why.
+    pub fn add(&mut self, folder: &str, name: &[u8], why: &str) {
+        self.0 += 1;
+        if self.0 <= Self::NAMED {
+            let name = shown(name);
+            tracing::warn!(folder, %name, "a file is left out: its name {why}");
+        }
+    }
+
+    /// The listing is done.
+    pub fn end(self, folder: &str) {
+        if self.0 > Self::NAMED {
+            let more = self.0 - Self::NAMED;
+            tracing::warn!(folder, more, "more files are left out because of their names");
+        }
+    }
+}
+
 /// A name that is left out, for a log: short, and nothing in it does anything to a terminal.
 pub fn shown(name: &[u8]) -> String {
     let short = &name[..name.len().min(200)];

@@ -48,6 +48,17 @@ async fn a_file_without_an_end_is_read_as_far_as_its_size() {
 }
 
 #[tokio::test]
+async fn a_file_in_crumbs_is_not_kept_until_its_first_byte_comes() {
+    let content = Arc::new(vec![b'x'; 4 << 20]);
+    let job = Odd { trick: Trick::Crumbs, content, most: 1, ..Odd::default() }.job().await;
+    let source = Sftp::new(job, &Servers::default());
+    let stamp = listed(&source, "users.csv").await;
+    let error = fetch(&source, &stamp).await.unwrap_err();
+    assert!(matches!(error, SourceError::Unreachable(_)), "{error:?}");
+    says(&error, &["a few bytes at a time and in no order"]);
+}
+
+#[tokio::test]
 async fn an_answer_in_drips_is_not_waited_for_without_an_end() {
     let source = tricked(Trick::Drips, |usual| SourceTimeouts { stall: Duration::from_millis(150), ..usual }).await;
     let error = source.list().await.unwrap_err();

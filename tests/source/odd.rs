@@ -56,6 +56,8 @@ pub enum Trick {
     Names,
     /// Has always more of the file.
     EndlessFile,
+    /// Gives a byte of whatever is asked for, but never the first.
+    Crumbs,
     /// Answers a listing a byte at a time.
     Drips,
     /// Sends answers to nothing, without an end.
@@ -166,6 +168,7 @@ impl Odd {
         let handle = session.handle();
         match (self.trick, request[0]) {
             (Trick::NoFirstByte, 5) => {}
+            (Trick::Crumbs, 5) if request[request.len() - 12..request.len() - 4] == [0; 8] => {}
             (Trick::LateFirstByte, 5) => {
                 self.trick = Trick::None;
                 let (mut this, request) = (self.clone(), request.to_vec());

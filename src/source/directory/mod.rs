@@ -18,7 +18,11 @@ use rustix::{
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt, SeekFrom};
 
 use self::errors::{At, blocking};
-use super::{MAX_NAMES, name, too_many_names};
+use super::{
+    MAX_NAMES,
+    name::{self, LeftOut},
+    too_many_names,
+};
 use crate::{
     beneath,
     model::file::{Listed, ListedKind, Stamp},
@@ -95,21 +99,22 @@ impl Directory {
     fn list_now(&self) -> Result<Vec<Listed>, SourceError> {
         let at = At::folder(self);
         let folder = self.folder()?;
-        let mut listed = Vec::new();
+        let (mut listed, mut seen, mut left_out) = (Vec::new(), 0, LeftOut::default());
         for entry in Dir::read_from(&folder).map_err(|errno| at.error(errno))? {
             let entry = entry.map_err(|errno| at.error(errno))?;
             let bytes = entry.file_name().to_bytes();
             if matches!(bytes, b"." | b"..") {
                 continue;
             }
-            if listed.len() == MAX_NAMES {
+            seen += 1;
+            if seen > MAX_NAMES {
+                left_out.end(&self.location());
                 return Err(too_many_names(&self.location()));
             }
             let name = match name::plain(bytes) {
                 Ok(name) => name,
                 Err(why) => {
-                    let name = name::shown(bytes);
-                    tracing::warn!(folder = %self.path.display(), %name, "a file is left out: its name {why}");
+                    left_out.add(&self.location(), bytes, why);
                     continue;
                 }
             };
@@ -120,6 +125,7 @@ impl Directory {
                 Err(errno) => return Err(At::file(self, name).error(errno)),
             }
         }
+        left_out.end(&self.location());
         Ok(listed)
     }
 

@@ -9,6 +9,7 @@ use super::{
     client::{Client, FSYNC},
     errors::{Place, Tried},
     fault::Fault,
+    patience::Patience,
     target::{Refusal, free, room},
     window::{read, write},
     wire::{Attributes, Kind, OPEN_CREATE, OPEN_NEW, OPEN_READ, OPEN_WRITE, Reply, Times, status},
@@ -101,12 +102,15 @@ async fn pour(
     size: u64,
 ) -> Result<Output<Sha256>, Refusal> {
     let (mut digest, mut done) = (Sha256::new(), 0);
+    // The file comes and goes back.
+    let patience = Patience::content(client.timeouts(), size.saturating_mul(2));
     loop {
-        let content = read(client, source, done).await.map_err(|fault| Refusal::of(place, from, Tried::Read, fault))?;
+        let content = read(client, source, done, &patience).await;
+        let content = content.map_err(|fault| Refusal::of(place, from, Tried::Read, fault))?;
         if content.is_empty() {
             break;
         }
-        if let Err(fault) = write(client, target, done, &content).await {
+        if let Err(fault) = write(client, target, done, &content, &patience).await {
             return Err(change(client, place, partial, size, fault).await);
         }
         digest.update(&content);
@@ -159,8 +163,9 @@ async fn verify(
 ) -> Result<(), Refusal> {
     let copy = open(client, place, partial, OPEN_READ, None).await?;
     let (mut digest, mut done) = (Sha256::new(), 0);
+    let patience = Patience::content(client.timeouts(), stamp.size);
     let read = loop {
-        match read(client, &copy, done).await {
+        match read(client, &copy, done, &patience).await {
             Ok(content) if content.is_empty() => break Ok(()),
             Ok(content) => {
                 digest.update(&content);

@@ -119,7 +119,9 @@ fn kind(algorithm: Algorithm) -> Algorithm {
 pub fn unknown(place: &Place, shown: &PublicKey, expected: &[PublicKey]) -> SourceError {
     let mut shown = shown.clone();
     shown.set_comment("");
-    let pasted = shown.to_openssh().unwrap_or_default();
+    // One of more than 16,384 bits is none that a server has, but may be sent by anybody.
+    let pasted = shown.to_openssh().ok().filter(|line| line.len() < 4096);
+    let pasted = pasted.unwrap_or_else(|| "(a key too long to be shown)".to_owned());
     let why = if expected.is_empty() { "none of hostKeys is for it" } else { "it is none of hostKeys" };
     SourceError::Denied(format!(
         "{}: the server's host key is not trusted: {why}. No secret was sent. The server showed\n  {}\n  {}\nIf whoever runs the \

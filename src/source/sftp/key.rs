@@ -2,7 +2,7 @@
 
 use russh::keys::{PrivateKey, decode_secret_key};
 
-use super::pem;
+use super::{cost, pem};
 
 /// Why a private key can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +22,11 @@ pub enum KeyError {
          `ssh-keygen -p -f FILE`"
     )]
     OldEncryption(String),
+    /// An encryption that takes for ever to open, or all memory.
+    #[error(
+        "the private key is encrypted in a way that takes too much to open: {0}. Write it again with `ssh-keygen -p -a 24 -f FILE`"
+    )]
+    TooCostly(String),
     /// Anything else.
     #[error(
         "the Secret's `privateKey` can't be read as a private key. It must be ed25519, ecdsa or rsa, in OpenSSH or PEM form, \
@@ -43,6 +48,9 @@ pub fn read(text: &str, passphrase: Option<&str>) -> Result<PrivateKey, KeyError
     }
     if let Some(cipher) = pem::cipher(&text).filter(|cipher| !pem::is_supported(cipher)) {
         return Err(KeyError::OldEncryption(cipher.to_owned()));
+    }
+    if let Some(asked) = cost::too_much(&text) {
+        return Err(KeyError::TooCostly(asked));
     }
     let passphrase = passphrase.ok_or(KeyError::PassphraseMissing)?;
     if pem::cipher(&text).is_some() {

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     model::file::{Listed, ListedKind},
-    source::{MAX_NAMES, name},
+    source::{
+        MAX_NAMES,
+        name::{self, LeftOut},
+    },
 };
 
 /// Everything in the folder. None: more than [`MAX_NAMES`] names.
@@ -37,32 +40,35 @@ async fn read(
     handle: &[u8],
     patience: &Patience,
 ) -> Result<Option<Vec<Entry>>, Fault> {
-    let (mut listed, mut seen) = (Vec::new(), 0);
+    let (mut listed, mut seen, mut left_out) = (Vec::new(), 0, LeftOut::default());
     loop {
         let names = match client.ask_within(patience, Kind::ReadDir, |read| read.bytes(handle)).await? {
             Reply::Names(names) => names,
-            Reply::Status(status::EOF, _) => return Ok(Some(listed)),
+            Reply::Status(status::EOF, _) => {
+                left_out.end(place.location());
+                return Ok(Some(listed));
+            }
             other => return Err(refusal(other)),
         };
         // An answer without a name counts too: a listing ends in any case.
         seen += names.len().max(1);
-        listed.extend(names.iter().filter_map(|name| entry(place, name)));
+        listed.extend(names.iter().filter_map(|name| entry(place, name, &mut left_out)));
         // Besides the folder itself and the one above it.
         if seen > MAX_NAMES + 2 {
+            left_out.end(place.location());
             return Ok(None);
         }
     }
 }
 
-fn entry(place: &Place, name: &Name) -> Option<Entry> {
+fn entry(place: &Place, name: &Name, left_out: &mut LeftOut) -> Option<Entry> {
     if matches!(&name.name[..], b"." | b"..") {
         return None;
     }
     let text = match name::plain(&name.name) {
         Ok(text) => text,
         Err(why) => {
-            let name = name::shown(&name.name);
-            tracing::warn!(folder = place.location(), %name, "a file is left out: its name {why}");
+            left_out.add(place.location(), &name.name, why);
             return None;
         }
     };

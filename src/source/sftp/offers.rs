@@ -11,7 +11,7 @@ use russh::{
 };
 
 use super::{errors::Place, host_key};
-use crate::{api::Algorithms, ports::SourceError};
+use crate::{api::Algorithms, ports::SourceError, source::words::harmless};
 
 /// What a channel takes before the server must wait: a line with a long way is kept full.
 const WINDOW: u32 = 16 << 20;
@@ -46,12 +46,24 @@ const LEGACY_CIPHERS: &[cipher::Name] = &[cipher::AES_256_CBC, cipher::AES_192_C
 const MACS: &[mac::Name] = &[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM, mac::HMAC_SHA256, mac::HMAC_SHA512];
 const LEGACY_MACS: &[mac::Name] = &[mac::HMAC_SHA1_ETM, mac::HMAC_SHA1];
 
+/// Names of algorithms that are shown of a server's list at most.
+const SHOWN: usize = 30;
+
+/// A server's list, short and harmless: it is what anybody on the line sent, and not verified.
+fn listed(theirs: &[String]) -> String {
+    let mut names: Vec<String> = theirs.iter().take(SHOWN).map(|name| harmless(name)).collect();
+    if theirs.len() > SHOWN {
+        names.push("…".to_owned());
+    }
+    names.join(", ")
+}
+
 /// The server has nothing of what is offered.
 pub fn no_common(place: &Place, what: &str, theirs: &[String], ours: &[String], algorithms: Algorithms) -> SourceError {
     let mut text = format!(
         "{}: the server and UserSync have no algorithm for {what} in common. The server offers: {}.",
         place.location(),
-        theirs.join(", ")
+        listed(theirs)
     );
     if !ours.is_empty() {
         text.push_str(&format!(" UserSync offers: {}.", ours.join(", ")));
@@ -94,4 +106,17 @@ fn group_sizes() -> GexParams {
 
 fn offered<T: Copy>(modern: &[T], legacy: &[T], with_legacy: bool) -> Vec<T> {
     modern.iter().chain(legacy.iter().filter(|_| with_legacy)).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_list_is_shown_short_and_harmless() {
+        assert_eq!(listed(&["aes128-cbc".to_owned(), "\u{1b}[2Jarcfour".to_owned()]), "aes128-cbc, [2Jarcfour");
+        let many = vec!["x".repeat(10_000); 1000];
+        let said = no_common(&Place::anywhere(), "encryption", &many, &[], Algorithms::Legacy).to_string();
+        assert!(said.len() < 8000 && said.contains("x, …"), "{} letters", said.len());
+    }
 }

@@ -17,6 +17,10 @@ use crate::{model::file::Stamp, ports::SourceError};
 /// Reads under way at once: a line with a long way is kept full.
 pub const IN_FLIGHT: usize = 64;
 
+/// Parts of a file that are waited for, or kept until those before them have come: a server that gives a few bytes at once is
+/// borne, but not with a file in crumbs.
+const MOST_PARTS: usize = 64 * IN_FLIGHT;
+
 /// Why a file was not fetched.
 pub enum Failed {
     /// The server or the connection.
@@ -139,6 +143,9 @@ impl Transfer<'_> {
                 // A server may send less than it was asked for: the rest is asked for again.
                 let rest = ask_part(client, handle, offset + u64::from(came), length - came)?;
                 parts.insert(index + 1, rest);
+                if parts.len() > MOST_PARTS {
+                    return Err(crumbs().into());
+                }
             }
         }
     }
@@ -146,6 +153,14 @@ impl Transfer<'_> {
     fn changed(&self, how: &str) -> Failed {
         Failed::Source(self.place.changed(&self.file.name, how))
     }
+}
+
+fn crumbs() -> Fault {
+    Fault::Broken(
+        "the server gives the file a few bytes at a time and in no order, which is not taken. It is tried again; if it stays so, \
+         ask whoever runs the server"
+            .to_owned(),
+    )
 }
 
 fn ask_part(client: &mut Client, handle: &[u8], offset: u64, length: u32) -> Result<Part, Fault> {
