@@ -85,3 +85,39 @@ pub fn shown(location: &str, name: &str) -> String {
         name => format!("{}/{name}", location.trim_end_matches('/')),
     }
 }
+
+/// The error without this secret: a server may repeat in its own words what it was sent.
+pub fn without(secret: &str, error: SourceError) -> SourceError {
+    // As a whole, and as what is left of it once a server's words were made harmless. Less than four letters is no secret, but a
+    // part of many words.
+    let harmless = harmless(secret);
+    let clean = |text: String| {
+        [secret, &harmless]
+            .into_iter()
+            .filter(|secret| secret.chars().count() > 3)
+            .fold(text, |text, secret| text.replace(secret, "…"))
+    };
+    match error {
+        SourceError::Denied(text) => SourceError::Denied(clean(text)),
+        SourceError::Unreachable(text) => SourceError::Unreachable(clean(text)),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_a_server_repeats_is_not_shown() {
+        let denied = |text: &str| SourceError::Denied(text.to_owned());
+        for (secret, said, shown) in [
+            ("hunter2", "wrong password \"hunter2\" (hunter2)", "wrong password \"…\" (…)"),
+            (" hunter2 ", "wrong password \"hunter2\"", "wrong password \"…\""),
+            ("a", "a bad password", "a bad password"),
+            ("", "a bad password", "a bad password"),
+        ] {
+            assert_eq!(without(secret, denied(said)), denied(shown), "{secret:?}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod support;
 mod transfer;
 mod tries;
 mod views;
+mod wrong;
 
 use usersync::{
     model::file::Stamp,

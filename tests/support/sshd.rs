@@ -137,6 +137,17 @@ impl Sshd {
         log(self.folder.path()).lines().filter(|line| line.starts_with("Accepted ") && line.contains(" for ")).count()
     }
 
+    /// Connections that it ended because nobody answered there.
+    pub fn gave_up(&self) -> usize {
+        log(self.folder.path()).lines().filter(|line| line.contains("client not responding")).count()
+    }
+
+    /// Passwords that were refused, by whichever way they came.
+    pub fn wrong_passwords(&self) -> usize {
+        let failed = ["Failed password for ", "Failed keyboard-interactive"];
+        log(self.folder.path()).lines().filter(|line| failed.iter().any(|failed| line.starts_with(failed))).count()
+    }
+
     /// Connections that it serves just now.
     pub fn sessions(&self) -> usize {
         children(self.process.id()).len()

@@ -10,7 +10,7 @@ use russh::{
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
-    auth::{Login, Tries, login},
+    auth::{Login, login},
     client::Client,
     credentials::Credentials,
     errors::{Place, Tried},
@@ -20,6 +20,7 @@ use super::{
     offers::{config, no_common},
     preamble::{self, Preamble},
     refusal::Refusal,
+    tries::Tries,
 };
 use crate::{model::job::SftpJob, ports::SourceError, source::words::seconds};
 
