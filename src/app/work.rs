@@ -172,7 +172,13 @@ impl From<StateError> for Stopped {
 #[async_trait]
 impl Work for Worker {
     async fn probe(&self, sync: &UserSync, login: bool, watch: Arc<dyn Watch>) -> Result<Fitness, HostError> {
-        let (references, job) = self.job(sync).await?;
+        let (references, job) = match self.job(sync).await {
+            // A right that is missing comes back only if somebody gives it: that is said of the sync.
+            Err(HostError::Refused(message)) => {
+                (References::default(), Err(Failure { reason: Reason::ReferenceMissing, message }))
+            }
+            read => read?,
+        };
         let references = references_digest(&references);
         let found = match job {
             Err(missing) => Some(Found { source: Err(missing.clone()), target: Err(missing) }),

@@ -63,6 +63,9 @@ async fn the_references_are_read_without_a_login_too() {
     elsewhere.metadata.namespace = Some("others".to_owned());
     let error = world.probe(&elsewhere, true).await.unwrap_err();
     assert_eq!(error, HostError::Unreachable("asked for namespace others".to_owned()));
+    elsewhere.metadata.namespace = Some("closed".to_owned());
+    let found = world.probe(&elsewhere, true).await.unwrap().found.unwrap();
+    assert_eq!(reason(&found.source), Some(Reason::ReferenceMissing), "a right that is missing is said");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,6 +58,9 @@ impl Host for Memory {
     }
 
     async fn references(&self, namespace: &str, _: &UserSyncSpec) -> Result<References, HostError> {
+        if namespace == "closed" {
+            return Err(HostError::Refused("the right to read Secrets is missing".to_owned()));
+        }
         if namespace != "people" {
             return Err(HostError::Unreachable(format!("asked for namespace {namespace}")));
         }
