@@ -74,7 +74,7 @@ impl Attempt<'_> {
                         continue;
                     }
                 },
-                MethodKind::Password => (self.with_password().await, true),
+                MethodKind::Password => self.with_password().await,
                 _ => questions::answer(self.place, self.ssh, self.credentials, self.tries).await?,
             };
             match step {
@@ -110,7 +110,8 @@ impl Attempt<'_> {
 
     /// The connection ended at this try. `sent`: the server had the password.
     async fn ended(&mut self, kind: MethodKind, sent: bool) -> Result<Login, SourceError> {
-        let no_verdict = match self.end().await {
+        let end = self.end().await;
+        let no_verdict = match end {
             End::Refused | End::Told => false,
             // A server that refuses by hanging up: a key, which costs nothing, is tried once more, and no password.
             End::Closed => !sent,
@@ -121,12 +122,11 @@ impl Attempt<'_> {
             return Ok(Login::Elsewhere);
         }
         self.tries.end(kind, sent);
+        let what = if by_password(kind) { "password" } else { "key" };
         match self.heard.why() {
             Some(why) => self.tries.note(why),
-            None if by_password(kind) => {
-                self.tries.note("The server closed the connection when it had the password.".to_owned())
-            }
-            None => self.tries.note("The server closed the connection when it had the key.".to_owned()),
+            None if end == End::Refused => {}
+            None => self.tries.note(format!("The server closed the connection when it had the {what}.")),
         }
         if self.tries.more(self.credentials) { Ok(Login::Elsewhere) } else { Err(self.refused()) }
     }
@@ -185,10 +185,14 @@ impl Attempt<'_> {
         })
     }
 
-    async fn with_password(&mut self) -> Step {
-        let Some(password) = &self.credentials.password else { return Step::Ended };
+    /// Sends the password. Whether it went out: not on a connection that the server closed with its answer before.
+    async fn with_password(&mut self) -> (Step, bool) {
+        // There is one, or this way in would not be next.
+        let password = self.credentials.password.as_deref().unwrap_or_default();
         self.tries.name("password");
-        self.ssh.authenticate_password(&self.credentials.username, password).await.into()
+        let answered = self.ssh.authenticate_password(&self.credentials.username, password).await;
+        let sent = !matches!(answered, Err(russh::Error::SendError));
+        (answered.into(), sent)
     }
 
     fn broke_off(&self) -> SourceError {
