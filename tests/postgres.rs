@@ -3,13 +3,17 @@
 
 mod support;
 
-#[path = "postgres/bench.rs"]
+#[path = "stores/bench.rs"]
 mod bench;
-#[path = "postgres/changes.rs"]
+#[path = "stores/changes.rs"]
 mod changes;
+#[path = "postgres/dialect.rs"]
+mod dialect;
 #[path = "postgres/errors.rs"]
 mod errors;
-#[path = "postgres/ledger.rs"]
+#[path = "stores/ledger.rs"]
 mod ledger;
+#[path = "postgres/changes.rs"]
+mod own_changes;
 #[path = "postgres/table.rs"]
 mod table;

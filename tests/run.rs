@@ -1,5 +1,5 @@
 //! Runs in which something goes on beside them: edits, new uploads, folders that can't be written, refused rows. On
-//! SQLite and PostgreSQL.
+//! SQLite, PostgreSQL and MariaDB.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -16,7 +16,7 @@ use std::{
 use serde_json::{Value, json};
 use support::{
     bench::{Bench, Database, Silent},
-    postgres,
+    mariadb, postgres,
 };
 use usersync::{
     api::Mode,
@@ -73,6 +73,14 @@ macro_rules! scenarios {
                 let server = tokio::task::block_in_place(super::postgres::Server::shared);
                 let database = tokio::task::block_in_place(|| server.create_database());
                 super::$name(super::Database::Postgres(database)).await;
+            })+
+        }
+        mod mariadb_server {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let server = tokio::task::block_in_place(super::mariadb::Server::shared);
+                let database = tokio::task::block_in_place(|| server.create_database());
+                super::$name(super::Database::Mariadb(database)).await;
             })+
         }
     };
@@ -276,12 +284,12 @@ async fn rows_that_the_database_refuses_are_rejects(database: Database) {
 /// Rows so long that eight are all that is written at once: those of three batches need those of the next one.
 async fn refused_rows_are_tried_while_their_neighbours_come(database: Database) {
     let bench = Bench::new(database, spec("Upsert", json!({"keep": {}}))).await;
-    bench
-        .execute(
-            "create table users (id varchar(20) not null primary key, email varchar(20) references users (id), \
-             city text check (city <> 'bad'))",
-        )
-        .await;
+    let text = bench.long_text();
+    let sql = format!(
+        "create table users (id varchar(20) not null primary key, email varchar(20) references users (id), \
+         city {text} check (city <> 'bad'))"
+    );
+    bench.execute(&sql).await;
     let long = |fill: &str| {
         let ids = ["A", "B", "C"].iter().flat_map(|batch| (0..8).map(move |n| format!("{batch}{n}")));
         let row = |id: String| {

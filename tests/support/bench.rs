@@ -168,6 +168,11 @@ impl Bench {
         if matches!(self.pool, Pool::Mariadb(_)) { "char" } else { "text" }
     }
 
+    /// A type for text of any length.
+    pub fn long_text(&self) -> &'static str {
+        if matches!(self.pool, Pool::Mariadb(_)) { "longtext" } else { "text" }
+    }
+
     /// Runs a statement.
     pub async fn execute(&self, sql: &str) {
         let sql = AssertSqlSafe(sql.to_owned());

@@ -1,13 +1,15 @@
 //! The one transaction of a run.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
 
 use super::{
     batch::Statements,
     columns::{self, Described},
-    error, ledger, scan,
+    error,
+    keys::Collation,
+    ledger, referring, scan,
     session::{Session, text},
     users::{self, Users},
     write::{Adding, Changing},
@@ -38,6 +40,10 @@ pub struct Transaction {
     kinds: Vec<ColumnType>,
     /// Columns of the layout that refer to other users of the table, and may be empty.
     pub(super) references: Vec<usize>,
+    /// Columns of the layout that hold other users' match keys.
+    pub(super) to_keys: Vec<usize>,
+    /// How match keys compare, where there are such columns.
+    pub(super) collation: Option<Collation>,
     /// Columns of the layout in which no two users have the same, and which may be empty.
     pub(super) exchanged: BTreeSet<usize>,
     pub(super) sensitive: bool,
@@ -65,7 +71,14 @@ pub async fn begin(
         let named = layout.columns.iter().map(|c| c.column.name.as_str()).enumerate().skip(1);
         named.filter(|(_, name)| nullable(name) && found(name)).map(|(place, _)| place).collect()
     };
-    let references = places(&|name| own.contains(name));
+    let references = places(&|name| own.contains_key(name));
+    let key = &layout.key().name;
+    let to_keys = layout.columns.iter().enumerate().filter(|(_, c)| own.get(&c.column.name) == Some(key));
+    let to_keys: Vec<usize> = to_keys.map(|(place, _)| place).collect();
+    let collation = match columns.iter().find(|c| c.column.name == *key) {
+        Some(column) if !to_keys.is_empty() => Collation::learn(&mut session, column).await?,
+        _ => None,
+    };
     let exchanged = places(&|name| unique.iter().flatten().any(|column| column == name)).into_iter().collect();
     let key_alone = scan::key_alone(&unique, layout);
     let statements = Statements::new(&users, layout, scope, columns, key_alone)?;
@@ -81,6 +94,8 @@ pub async fn begin(
         layout: layout.clone(),
         kinds: layout.columns.iter().map(|c| c.column.kind.clone()).collect(),
         references,
+        to_keys,
+        collation,
         exchanged,
         sensitive: layout.columns.iter().any(|c| c.sensitive),
         grant,
@@ -196,7 +211,13 @@ impl Apply for Transaction {
     }
 
     async fn add(&mut self, users: &Rows) -> Result<Vec<Refused>, StoreError> {
-        bisect(&mut Adding { transaction: self, users }, users.len()).await
+        let mut refused = referring::to_nobody(self, users).await?;
+        let absent: HashSet<usize> = refused.iter().map(|refused| refused.index).collect();
+        let places: Vec<usize> = (0..users.len()).filter(|place| !absent.contains(place)).collect();
+        let others = bisect(&mut Adding { transaction: self, users, places: &places }, places.len()).await?;
+        refused.extend(others.into_iter().map(|refused| Refused { index: places[refused.index], ..refused }));
+        refused.sort_by_key(|refused| refused.index);
+        Ok(refused)
     }
 
     async fn forget(&mut self, keys: &[String]) -> Result<(), StoreError> {

@@ -196,6 +196,13 @@ impl Statements {
         )
     }
 
+    /// The match keys of these that the table has, in whatever scope.
+    pub fn present<'k>(&self, keys: impl Iterator<Item = &'k str>) -> String {
+        let key = self.key();
+        let selected = super::types::selected(&self.layout.key().kind, &key);
+        format!("select {selected} from {} as u where {key} in {}", self.users.sql(), self.keys(keys))
+    }
+
     /// Deletes the users with these keys.
     pub fn delete<'k>(&self, keys: impl Iterator<Item = &'k str>) -> String {
         let table = self.users.sql();

@@ -157,15 +157,16 @@ pub async fn unique(session: &mut Session, users: &Users) -> Result<Vec<Vec<Stri
     Ok(indexes.into_iter().filter_map(|(_, columns)| columns).collect())
 }
 
-/// The columns by which rows of the table refer to rows of the same table.
-pub async fn references_itself(session: &mut Session, users: &Users) -> Result<BTreeSet<String>, StoreError> {
+/// The columns by which rows of the table refer to rows of the same table, each with the column that it refers to.
+pub async fn references_itself(session: &mut Session, users: &Users) -> Result<BTreeMap<String, String>, StoreError> {
     let (schema, name) = (literal(&users.schema), literal(&users.name));
     let sql = format!(
-        "select column_name from information_schema.key_column_usage where {} and referenced_table_schema = {schema} \
+        "select column_name, referenced_column_name from information_schema.key_column_usage where {} and referenced_table_schema = {schema} \
          and referenced_table_name = {name}",
         users.named("")
     );
-    Ok(session.rows("read the foreign keys", "", &sql).await?.iter().map(|row| word(row, 0)).collect())
+    let rows = session.rows("read the foreign keys", "", &sql).await?;
+    Ok(rows.iter().map(|row| (word(row, 0), word(row, 1))).collect())
 }
 
 /// The predicate of the scope on the table `alias`, or `true`: each column compares as it is declared.

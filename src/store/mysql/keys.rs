@@ -116,6 +116,8 @@ impl Collation {
         if self.binary {
             return Some(if self.padded { key.trim_end_matches(' ') } else { key }.to_owned());
         }
+        // Without a weight of its own for a blank, no character has one.
+        self.blank.as_ref()?;
         let mut form = String::with_capacity(key.len() * 4);
         for byte in key.bytes() {
             form.push_str(self.weights.get(usize::from(byte.checked_sub(b' ')?))?.as_deref()?);
@@ -126,7 +128,7 @@ impl Collation {
     /// The weights without those that mean nothing at the end.
     fn tidy(&self, mut weights: String) -> String {
         if let (true, Some(blank)) = (self.padded, self.blank.as_deref().filter(|blank| !blank.is_empty())) {
-            while weights.len() % blank.len() == 0 && weights.ends_with(blank) {
+            while weights.len().is_multiple_of(blank.len()) && weights.ends_with(blank) {
                 weights.truncate(weights.len() - blank.len());
             }
         }

@@ -12,6 +12,7 @@ mod keys;
 mod ledger;
 mod name;
 mod open;
+mod referring;
 mod scan;
 mod session;
 mod sql;

@@ -69,7 +69,9 @@ pub fn assigned(kind: &ColumnType, staged: &str) -> String {
     match kind {
         ColumnType::Boolean => format!("cast({staged} as unsigned)"),
         ColumnType::Bytes => format!("unhex({staged})"),
-        _ => staged.to_owned(),
+        // MariaDB copies one text column to a shorter one with the length cut and no word of it, strict or not: an
+        // expression is checked.
+        _ => format!("concat({staged})"),
     }
 }
 

@@ -99,7 +99,8 @@ async fn missing(session: &mut Session, table: &str, users: &Users) -> StoreErro
     let sql = "select if(table_schema = database(), table_name, concat(table_schema, '.', table_name)), table_name \
         from information_schema.tables where table_type = 'BASE TABLE' \
         and table_schema not in ('mysql', 'sys', 'information_schema', 'performance_schema') \
-        and table_name not like 'usersync|_%' escape '|' order by 1 limit 1000";
+        and table_name not like 'usersync|_%' escape '|' \
+        order by table_schema <> database(), 1 limit 1000";
     let tables = match session.rows("list the tables", "", sql).await {
         Ok(tables) => tables,
         Err(e) => return e,

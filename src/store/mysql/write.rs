@@ -168,6 +168,8 @@ impl Attempt for Changing<'_> {
 pub struct Adding<'t> {
     pub transaction: &'t mut Transaction,
     pub users: &'t Rows,
+    /// Those of them to add.
+    pub places: &'t [usize],
 }
 
 impl Adding<'_> {
@@ -253,6 +255,8 @@ impl Adding<'_> {
 #[async_trait]
 impl Attempt for Adding<'_> {
     async fn attempt(&mut self, places: &[usize]) -> Result<Outcome, StoreError> {
+        let places: Vec<usize> = places.iter().map(|&place| self.places[place]).collect();
+        let places = places.as_slice();
         self.transaction.mark().await?;
         let halt = match self.write(places).await {
             Ok(()) => return Ok(Outcome::Applied),

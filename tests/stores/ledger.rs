@@ -9,9 +9,10 @@ use usersync::{
     ports::{StoreError, UserStore as _},
 };
 
-use super::bench::*;
+use super::{bench::*, dialect};
 
-const USERS: &str = "create table users (id text primary key, org text); insert into users values ('a', 'acme')";
+const USERS: &str =
+    "create table users (id varchar(80) primary key, org varchar(80)); insert into users values ('a', 'acme')";
 
 fn written(row: &LedgerRow) -> LedgerRow {
     LedgerRow { committed: "2026-01-01T00:00:00Z".parse().unwrap(), ..row.clone() }
@@ -29,7 +30,7 @@ async fn reading_makes_no_ledger() {
     assert_eq!(store.unfinished(&hr).await.unwrap(), []);
     assert!(bench.deactivated().await.is_empty());
     store.close(&hr, "r1", OpenStep::Archive).await.unwrap();
-    assert_eq!(bench.sql("select count(*) from pg_class where relname like 'usersync%'"), "0");
+    assert_eq!(bench.sql(dialect::LEDGER_TABLES), "0");
 }
 
 #[tokio::test]
@@ -63,16 +64,16 @@ async fn a_committed_run_is_found_again() {
     assert_eq!(bench.sql("select count(*) from users"), "1");
 
     // Rows are kept for 400 days, and the newest of each file name for ever.
-    bench.sql("update usersync_ledger set committed = now() - interval '401 days' where run = 'r1'");
+    bench.sql(&format!("update usersync_ledger set committed = {} where run = 'r1'", dialect::days_ago(401)));
     bench.open().await;
     assert_eq!(store.committed(&hr, "r1").await.unwrap(), None);
-    bench.sql("update usersync_ledger set committed = now() - interval '4000 days'");
+    bench.sql(&format!("update usersync_ledger set committed = {}", dialect::days_ago(4000)));
     bench.open().await;
-    assert_eq!(bench.sql("select string_agg(run, ' ' order by id) from usersync_ledger"), "r2 r3");
+    assert_eq!(bench.sql("select run from usersync_ledger order by id"), "r2\nr3");
     bench.sql("update usersync_ledger set sync = 'other' where run = 'r2'");
     bench.begin(&layout).await.commit(&ledger_row("r4", "b.csv")).await.unwrap();
     bench.open().await;
-    assert_eq!(bench.sql("select string_agg(run, ' ' order by id) from usersync_ledger"), "r2 r3 r4", "of each sync");
+    assert_eq!(bench.sql("select run from usersync_ledger order by id"), "r2\nr3\nr4", "of each sync");
 }
 
 #[tokio::test]
@@ -169,8 +170,9 @@ async fn a_mirror_shares_a_table_only_by_scope() {
 async fn a_table_is_the_same_however_it_is_written() {
     let bench = Bench::new(USERS).await;
     bench.store.open(&claim("hr", Action::Mirror, &[])).await.unwrap();
-    let store = usersync::store::postgres::Postgres::connect(&target(&bench.url, "public.users")).await.unwrap();
-    let other = usersync::model::ledger::Claim { table: "public.users".into(), ..claim("x", Action::Upsert, &[]) };
+    let name = dialect::with_schema(&bench.url, "users");
+    let store = Store::connect(&target(&bench.url, &name)).await.unwrap();
+    let other = usersync::model::ledger::Claim { table: name, ..claim("x", Action::Upsert, &[]) };
     assert!(matches!(failure(store.open(&other).await), StoreError::Shared(_)));
 }
 
@@ -181,7 +183,7 @@ async fn many_may_make_the_ledger_at_once() {
     let opened = (0..8).map(|i| {
         let target = target.clone();
         async move {
-            let store = usersync::store::postgres::Postgres::connect(&target).await.unwrap();
+            let store = Store::connect(&target).await.unwrap();
             store.open(&claim(if i % 2 == 0 { "even" } else { "odd" }, Action::Mirror, &[])).await
         }
     });
@@ -198,11 +200,11 @@ async fn many_may_make_the_ledger_at_once() {
 
 #[tokio::test]
 async fn a_scope_is_the_same_however_its_value_is_written() {
-    let bench =
-        Bench::new("create extension citext; create table users (id text primary key, org citext, site integer)").await;
+    let bench = Bench::new(dialect::ANY_CASE).await;
     let store = &bench.store;
     store.open(&claim("hr", Action::Mirror, &[("org", "Acme"), ("site", "1")])).await.unwrap();
     let same = claim("x", Action::Mirror, &[("org", "ACME"), ("site", "01")]);
-    assert!(matches!(failure(store.open(&same).await), StoreError::Shared(_)));
+    let error = failure(store.open(&same).await);
+    assert!(matches!(&error, StoreError::Shared(text) if text.to_lowercase().contains("org: acme")), "{error}");
     store.open(&claim("x", Action::Mirror, &[("org", "ACME"), ("site", "2")])).await.unwrap();
 }

@@ -9,17 +9,15 @@ use usersync::{
         change::{Change, ChangeKind},
         counts::Counts,
         file::Stamp,
-        job::{Database, SyncId, Target, TargetTimeouts},
+        job::{SyncId, Target, TargetTimeouts},
         ledger::{Claim, Fence, LedgerRow, OpenStep},
         plan::{Layout, LayoutColumn, Role},
         rows::Rows,
-        secret::Secret,
     },
     ports::{Apply, StoreError, UserStore},
-    store::postgres::Postgres,
 };
 
-pub use super::support::postgres::{Server, sql};
+pub use super::dialect::{Server, Store, database, sql};
 
 /// A row as text.
 pub type Cells = Vec<Option<String>>;
@@ -80,19 +78,13 @@ pub fn target(url: &str, table: &str) -> Target {
         statement: Duration::from_secs(60),
         lock: Duration::from_secs(60),
     };
-    Target {
-        database: Database::Postgres(Secret::new(url)),
-        table: table.into(),
-        scope: BTreeMap::new(),
-        protected: Vec::new(),
-        timeouts,
-    }
+    Target { database: database(url), table: table.into(), scope: BTreeMap::new(), protected: Vec::new(), timeouts }
 }
 
 /// A table and a store on it.
 pub struct Bench {
     pub url: String,
-    pub store: Postgres,
+    pub store: Store,
     pub scope: BTreeMap<String, String>,
 }
 
@@ -105,7 +97,7 @@ impl Bench {
     pub async fn on(server: &Server, setup: &str) -> Self {
         let url = server.create_database();
         sql(&url, setup);
-        let store = Postgres::connect(&target(&url, "users")).await.unwrap();
+        let store = Store::connect(&target(&url, "users")).await.unwrap();
         Self { url, store, scope: BTreeMap::new() }
     }
 
