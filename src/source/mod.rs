@@ -4,6 +4,7 @@ pub mod directory;
 pub mod folder;
 pub mod ftp;
 mod name;
+mod patience;
 pub mod servers;
 pub mod sftp;
 mod words;

@@ -42,9 +42,13 @@ pub async fn modified(client: &mut Client, path: &str) -> Result<Option<Result<T
     }
 }
 
-/// The size in bytes. None: there is no such file.
+/// The size in bytes. None: there is no such file, or the server does not say it of any, which its offers say then.
 pub async fn size(client: &mut Client, path: &str) -> Result<Option<u64>, Fault> {
     let reply = client.ask_about("SIZE", path).await?;
+    if reply.unknown() {
+        client.offers.size = false;
+        return Ok(None);
+    }
     match reply.size() {
         Some(size) if reply.code == 213 => Ok(Some(size)),
         _ if reply.done() => Err(Fault::malformed()),

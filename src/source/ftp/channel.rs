@@ -10,6 +10,10 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -18,7 +22,7 @@ use suppaftp::tokio_rustls::client::TlsStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{
@@ -26,7 +30,7 @@ use super::{
     errors::{Fault, said},
     reply::Reply,
 };
-use crate::source::words::seconds;
+use crate::source::{patience::Patience, words::seconds};
 
 /// What is read from the network at once where TLS is in between: it asks for 4 KiB each time.
 const BEFORE_TLS: usize = 256 << 10;
@@ -37,11 +41,19 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub enum Channel {
     /// In the clear.
     Plain(TcpStream),
-    /// Encrypted.
-    Tls(Box<TlsStream<BufReader<TcpStream>>>),
+    /// Encrypted; and whether it ended without TLS's word of farewell (close_notify, RFC 8446, section 6.1).
+    Tls(Box<TlsStream<BufReader<TcpStream>>>, Arc<AtomicBool>),
 }
 
 impl Channel {
+    /// What will say whether the other side ended it without a word. In the clear there is no such word.
+    pub fn cut(&self) -> Arc<AtomicBool> {
+        match self {
+            Self::Plain(_) => Arc::default(),
+            Self::Tls(_, cut) => cut.clone(),
+        }
+    }
+
     /// Closes it in good form: some servers take anything else for a broken transfer.
     pub async fn close(mut self) {
         // The server may be gone already; what came is judged by its size and the server's last reply.
@@ -61,10 +73,11 @@ impl Channel {
 
 impl Client {
     /// Has the server begin a transfer from the offset `from`. The offset is 0 if the server can't begin elsewhere.
-    pub async fn transfer(&mut self, command: &str, from: u64, limit: Duration) -> Result<(Channel, u64), Fault> {
+    pub async fn transfer(&mut self, command: &str, from: u64, patience: &Patience) -> Result<(Channel, u64), Fault> {
         let stream = self.dial().await?;
         let begins = if from > 0 { self.restart(from).await? } else { 0 };
-        let reply = self.ask_within(command, limit, Fault::late).await;
+        let limit = patience.until().saturating_duration_since(Instant::now());
+        let reply = self.ask_within(command, limit, |_| Fault::late(patience)).await;
         let reply = reply.inspect_err(|_| self.spoil())?;
         if !reply.begun() {
             // An offset that was not used could stay for the next transfer.
@@ -77,12 +90,12 @@ impl Client {
             None => Ok((Channel::Plain(stream), begins)),
             Some(tls) => {
                 let stream = BufReader::with_capacity(BEFORE_TLS, stream);
-                match timeout(limit, tls.shake(stream)).await {
-                    Ok(Ok(stream)) => Ok((Channel::Tls(Box::new(stream)), begins)),
+                match timeout_at(patience.until(), tls.shake(stream)).await {
+                    Ok(Ok(stream)) => Ok((Channel::Tls(Box::new(stream), Arc::default()), begins)),
                     Ok(Err(error)) => Err(self.unshaken(&error).await),
                     Err(_) => {
                         self.spoil();
-                        Err(Fault::late(limit))
+                        Err(Fault::late(patience))
                     }
                 }
             }
@@ -160,10 +173,13 @@ impl AsyncRead for Channel {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, into),
-            Self::Tls(stream) => match Pin::new(stream).poll_read(cx, into) {
-                // Many servers end the connection without a word of farewell: whether the file is whole is told by its size
-                // and by the server's last reply.
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            Self::Tls(stream, cut) => match Pin::new(stream).poll_read(cx, into) {
+                // Some servers end the connection without a word of farewell: whether a file is whole is told by its size and
+                // by the server's last reply.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    cut.store(true, Ordering::Relaxed);
+                    Poll::Ready(Ok(()))
+                }
                 polled => polled,
             },
         }
@@ -174,21 +190,21 @@ impl AsyncWrite for Channel {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream, _) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream, _) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream, _) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -5,21 +5,17 @@
 //! commands go through `custom_command`, which hands every reply over whole if none is expected.
 
 use std::{
-    collections::HashSet,
     io,
     net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 
-use suppaftp::{Encoding, FtpError, FtpResult, ReplyTooLarge, tokio::AsyncRustlsFtpStream, types::Response};
+use suppaftp::{FtpError, FtpResult, ReplyTooLarge, tokio::AsyncRustlsFtpStream, types::Response};
 use tokio::time::timeout;
 
 use super::{
     errors::{Fault, said},
+    names::{Names, Sent},
     reply::{Offers, Reply},
     silence,
     tls::Tls,
@@ -41,10 +37,12 @@ pub struct Client {
     /// Whether times are those of the listing alone, to the minute; None: the folder has not been listed in this login.
     pub coarse: Option<bool>,
     here: Option<String>,
-    names: Names,
-    /// Names in the folder that the server knows in Latin-1.
-    latin1: HashSet<String>,
+    /// How the server knows the names in the folder.
+    pub(super) names: Names,
+    sent: Sent,
     spoiled: bool,
+    /// The command that was sent last, without what it is about.
+    asked: String,
     /// When the server answered last.
     used: Instant,
 }
@@ -65,9 +63,14 @@ pub enum Passive {
 
 impl Client {
     /// A login of which the library has read the greeting.
-    pub async fn new(mut ftp: AsyncRustlsFtpStream, tls: Option<Tls>, limits: SourceTimeouts) -> io::Result<Self> {
-        let names = Names::default();
-        ftp.set_encoding(names.clone()).await;
+    pub async fn new(
+        mut ftp: AsyncRustlsFtpStream,
+        tls: Option<Tls>,
+        limits: SourceTimeouts,
+        names: Names,
+    ) -> io::Result<Self> {
+        let sent = Sent::default();
+        ftp.set_encoding(sent.clone()).await;
         let peer = {
             let socket = ftp.get_ref().await;
             socket.set_nodelay(true)?;
@@ -85,8 +88,9 @@ impl Client {
             coarse: None,
             here: None,
             names,
-            latin1: HashSet::new(),
+            sent,
             spoiled: false,
+            asked: String::new(),
             used: Instant::now(),
         })
     }
@@ -113,11 +117,6 @@ impl Client {
         self.used.elapsed() < IDLE || self.ask_within("NOOP", limit, Fault::stalled).await.is_ok()
     }
 
-    /// Notes that the server knows this name in Latin-1.
-    pub fn note_latin1(&mut self, name: &str) {
-        self.latin1.insert(name.to_owned());
-    }
-
     /// Sends a command and waits for its reply, whatever that is.
     pub async fn ask(&mut self, command: &str) -> Result<Reply, Fault> {
         self.ask_within(command, self.limits.stall, Fault::stalled).await
@@ -139,14 +138,15 @@ impl Client {
         // None of the replies is expected: each comes back whole as an "error".
         let asked = timeout(limit, self.ftp.custom_command(command, &[])).await;
         self.used = Instant::now();
-        whole(asked.unwrap_or(Err(FtpError::DataConnectionAlreadyOpen)), || late(limit))
+        command.split(' ').next().unwrap_or_default().clone_into(&mut self.asked);
+        whole(asked.unwrap_or(Err(FtpError::DataConnectionAlreadyOpen)), &self.asked, || late(limit))
     }
 
     /// The next reply, to what was asked before.
     pub async fn reply(&mut self, limit: Duration) -> Result<Reply, Fault> {
         let read = timeout(limit, self.ftp.read_response_in(&[])).await;
         self.used = Instant::now();
-        whole(read.unwrap_or(Err(FtpError::DataConnectionAlreadyOpen)), || Fault::stalled(limit))
+        whole(read.unwrap_or(Err(FtpError::DataConnectionAlreadyOpen)), &self.asked, || Fault::stalled(limit))
     }
 
     /// Asks for something that is done or refused.
@@ -180,8 +180,7 @@ impl Client {
 
     /// The line of a command about a path below the folder, in the encoding that the server knows the name in.
     pub(super) fn line(&mut self, command: &str, path: &str) -> String {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        self.names.latin1.store(self.latin1.contains(name), Ordering::Relaxed);
+        self.sent.next_in_latin1(self.names.latin1(path));
         format!("{command} {}", plain(path))
     }
 }
@@ -193,7 +192,7 @@ fn plain(path: &str) -> String {
 
 /// The reply, whole; `late` if none came in time (which the callers say as [`FtpError::DataConnectionAlreadyOpen`]: the library
 /// opens none here).
-fn whole(read: FtpResult<Response>, late: impl FnOnce() -> Fault) -> Result<Reply, Fault> {
+fn whole(read: FtpResult<Response>, asked: &str, late: impl FnOnce() -> Fault) -> Result<Reply, Fault> {
     let reply = match read {
         // The library takes the beginning of a line for a line when the connection ends: `213 4` of `213 40000`.
         Ok(Response { body, .. }) | Err(FtpError::UnexpectedResponse(Response { body, .. }))
@@ -201,7 +200,7 @@ fn whole(read: FtpResult<Response>, late: impl FnOnce() -> Fault) -> Result<Repl
         {
             return Err(Fault::broken());
         }
-        Ok(response) | Err(FtpError::UnexpectedResponse(response)) => Reply::new(response.body),
+        Ok(response) | Err(FtpError::UnexpectedResponse(response)) => Reply::new(response.body).to(asked),
         Err(FtpError::DataConnectionAlreadyOpen) => return Err(late()),
         Err(error) => return Err(fault(&error)),
     };
@@ -226,26 +225,6 @@ pub fn fault(error: &FtpError) -> Fault {
     }
 }
 
-/// The encoding of what is sent: UTF-8, or Latin-1 for a name that was listed so.
-#[derive(Clone, Debug, Default)]
-struct Names {
-    latin1: Arc<AtomicBool>,
-}
-
-impl Encoding for Names {
-    fn decode(&self, bytes: &[u8]) -> String {
-        String::from_utf8_lossy(bytes).into_owned()
-    }
-
-    fn encode(&self, text: &str) -> io::Result<Vec<u8>> {
-        let bytes = self
-            .latin1
-            .load(Ordering::Relaxed)
-            .then(|| text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect());
-        Ok(bytes.flatten().unwrap_or_else(|| text.as_bytes().to_vec()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,26 +244,17 @@ mod tests {
     }
 
     #[test]
-    fn names_are_sent_as_they_are_known() {
-        let names = Names::default();
-        assert_eq!(names.encode("RETR grün\r\n").unwrap(), "RETR grün\r\n".as_bytes());
-        names.latin1.store(true, Ordering::Relaxed);
-        assert_eq!(names.encode("RETR grün\r\n").unwrap(), b"RETR gr\xfcn\r\n");
-        assert_eq!(names.encode("RETR €\r\n").unwrap(), "RETR €\r\n".as_bytes());
-    }
-
-    #[test]
     fn a_421_ends_the_login() {
         let reply = |code: u32, text: &str| {
             Err(FtpError::UnexpectedResponse(Response::new(code.into(), text.as_bytes().to_vec())))
         };
         let late = || Fault::stalled(Duration::from_secs(1));
         assert!(
-            matches!(whole(reply(421, "421 Timeout.\r\n"), late), Err(Fault::Broken(why)) if why.contains("421 Timeout."))
+            matches!(whole(reply(421, "421 Timeout.\r\n"), "RETR", late), Err(Fault::Broken(why)) if why.contains("\"421 Timeout.\" to RETR"))
         );
-        assert!(matches!(whole(reply(550, "550 No.\r\n"), late), Ok(reply) if reply.code == 550));
-        assert_eq!(whole(reply(213, "213 4"), late), Err(Fault::broken()));
-        assert_eq!(whole(Err(FtpError::DataConnectionAlreadyOpen), late), Err(late()));
-        assert_eq!(whole(Err(ReplyTooLarge.into()), late), Err(Fault::endless()));
+        assert!(matches!(whole(reply(550, "550 No.\r\n"), "RETR", late), Ok(reply) if reply.code == 550));
+        assert_eq!(whole(reply(213, "213 4"), "SIZE", late), Err(Fault::broken()));
+        assert_eq!(whole(Err(FtpError::DataConnectionAlreadyOpen), "RETR", late), Err(late()));
+        assert_eq!(whole(Err(ReplyTooLarge.into()), "RETR", late), Err(Fault::endless()));
     }
 }

@@ -8,6 +8,7 @@ use tokio::{net::TcpStream, time::timeout};
 use super::{
     client::{self, Client},
     errors::{Fault, Place, Tried, said},
+    names::Names,
     reply::{Offers, Reply},
     tls::{self, Tls},
 };
@@ -17,7 +18,7 @@ use crate::{api::FtpTls, model::job::FtpJob, ports::SourceError, source::words::
 const ANYBODY: (&str, &str) = ("anonymous", "usersync@");
 
 /// Connects, encrypts, logs in and enters the folder.
-pub async fn connect(place: &Place, job: &FtpJob) -> Result<Client, SourceError> {
+pub async fn connect(place: &Place, job: &FtpJob, names: &Names) -> Result<Client, SourceError> {
     // Before anything is sent: certificates that can't be used need no connection.
     let tls = if job.tls == FtpTls::None { None } else { Some(Tls::new(place, job)?) };
     let addresses = within(job.timeouts.connect, find(job)).await.map_err(|why| unreachable(place, &why))?;
@@ -36,7 +37,7 @@ pub async fn connect(place: &Place, job: &FtpJob) -> Result<Client, SourceError>
         && let Some(tls) = tls
     {
         let ftp = implicit(place, job, &tls, &addresses).await?;
-        return timeout(limit, enter(place, job, ftp, Some(tls))).await.unwrap_or_else(|_| Err(late()));
+        return timeout(limit, enter(place, job, names, ftp, Some(tls))).await.unwrap_or_else(|_| Err(late()));
     }
     let stream = within(job.timeouts.connect, reach(&addresses)).await.map_err(|why| unreachable(place, &why))?;
     let entered = async {
@@ -45,7 +46,7 @@ pub async fn connect(place: &Place, job: &FtpJob) -> Result<Client, SourceError>
         if let Some(tls) = &tls {
             ftp = encrypt(place, job, tls, ftp).await?;
         }
-        enter(place, job, ftp, tls).await
+        enter(place, job, names, ftp, tls).await
     };
     timeout(limit, entered).await.unwrap_or_else(|_| Err(late()))
 }
@@ -119,10 +120,12 @@ async fn encrypt(
         return Err(tls::refused(place, job, &failure));
     }
     Err(match error {
-        FtpError::UnexpectedResponse(response) if tls.shaken() => unprotected(place, &Reply::new(response.body)),
+        FtpError::UnexpectedResponse(response) if tls.shaken() => {
+            unprotected(place, &Reply::new(response.body).to("PBSZ 0 or PROT P"))
+        }
         FtpError::UnexpectedResponse(response) => {
-            let reply = Reply::new(response.body);
-            if reply.code == 421 {
+            let reply = Reply::new(response.body).to("AUTH TLS");
+            if reply.later() {
                 return Err(turned_away(place, &reply));
             }
             SourceError::Denied(format!(
@@ -138,6 +141,9 @@ async fn encrypt(
 
 /// The control connection is encrypted, data connections would not be.
 fn unprotected(place: &Place, reply: &Reply) -> SourceError {
+    if reply.later() {
+        return turned_away(place, reply);
+    }
     SourceError::Denied(format!(
         "{}: the server does not encrypt data connections{}. Have it allow PROT P; tls: None sends everything in the clear.",
         place.location(),
@@ -184,11 +190,12 @@ fn turned_away(place: &Place, reply: &Reply) -> SourceError {
 async fn enter(
     place: &Place,
     job: &FtpJob,
+    names: &Names,
     ftp: AsyncRustlsFtpStream,
     tls: Option<Tls>,
 ) -> Result<Client, SourceError> {
     let broken = |error: io::Error| unreachable(place, &format!("the connection broke off ({error})"));
-    let mut client = Client::new(ftp, tls, job.timeouts).await.map_err(broken)?;
+    let mut client = Client::new(ftp, tls, job.timeouts, names.clone()).await.map_err(broken)?;
     login(place, job, &mut client).await?;
     let prepared = prepare(place, job, &mut client).await;
     prepared.map_err(|fault| place.error("", Tried::List, fault))?;
@@ -202,7 +209,9 @@ async fn login(place: &Place, job: &FtpJob, client: &mut Client) -> Result<(), S
     };
     match client.ftp().login(username, password).await {
         Ok(()) => Ok(()),
-        Err(FtpError::UnexpectedResponse(response)) => Err(denied(place, job, &Reply::new(response.body))),
+        Err(FtpError::UnexpectedResponse(response)) => {
+            Err(denied(place, job, &Reply::new(response.body).to("the login")))
+        }
         Err(other) => Err(place.error("", Tried::List, client::fault(&other))),
     }
 }

@@ -22,7 +22,7 @@ use super::{
     reply::Reply,
     transfer::fetch,
 };
-use crate::model::file::Stamp;
+use crate::{model::file::Stamp, source::patience::Patience};
 
 /// What is sent at once.
 const PART: usize = 256 << 10;
@@ -71,7 +71,7 @@ async fn send(
 ) -> Result<Option<Vec<u8>>, Fault> {
     let stall = client.limits.stall;
     let line = client.line("STOR", part);
-    let mut channel = match client.transfer(&line, 0, stall).await {
+    let mut channel = match client.transfer(&line, 0, &Patience::answer(&client.limits)).await {
         Ok((channel, _)) => channel,
         Err(Fault::Refused(_)) => return Ok(None),
         Err(fault) => return Err(fault),

@@ -6,7 +6,10 @@ use super::reply::Reply;
 use crate::{
     model::{file::Stamp, job::FtpJob},
     ports::SourceError,
-    source::words::{self, harmless, seconds},
+    source::{
+        patience::Patience,
+        words::{self, harmless},
+    },
 };
 
 /// Why something was not done.
@@ -39,13 +42,18 @@ impl Fault {
         Self::Broken(words::stalled(waited))
     }
 
-    /// The file's first byte did not come in time.
-    pub fn late(waited: Duration) -> Self {
-        Self::Broken(format!(
-            "the first byte did not come within {} (source.timeouts.firstByte). It is tried again; if the server fetches the \
-             file from a slow archive, raise the time-out",
-            seconds(waited)
-        ))
+    /// Nothing came for as long as it was waited for.
+    pub fn late(patience: &Patience) -> Self {
+        Self::Broken(patience.over())
+    }
+
+    /// An encrypted listing without an end in good form, and another one that differs.
+    pub fn unlike() -> Self {
+        Self::Broken(
+            "the connection of the listing ended without TLS's word of farewell, and a second listing had other names. It is \
+             tried again; if it stays so, ask whoever runs the server"
+                .to_owned(),
+        )
     }
 
     /// What came is no FTP.
@@ -176,14 +184,24 @@ impl Place {
                 "{shown}: the server demands another protection of the connection{said}. Write tls: Explicit or tls: Implicit, as \
                  the server has it."
             )),
+            // Not about a folder or a file at all.
+            550..=553 if reply.step() == Some("TYPE") => self.strange(name, reply),
             550 | 551 | 553 if permission(reply) || reply.code == 553 => self.forbidden(name, tried, reply),
             550 | 551 if name.is_empty() && tried == Tried::List => self.no_folder(reply),
             550 | 551 if tried == Tried::Read => self.missing(name),
             550 | 551 => self.forbidden(name, tried, reply),
-            code => SourceError::Unreachable(format!(
-                "{shown}: the server refused with code {code}{said}. Ask whoever runs the server why."
-            )),
+            _ => self.strange(name, reply),
         }
+    }
+
+    /// A code that says nothing here.
+    fn strange(&self, name: &str, reply: &Reply) -> SourceError {
+        SourceError::Unreachable(format!(
+            "{}: the server refused with code {}{}. Ask whoever runs the server why.",
+            self.shown(name),
+            reply.code,
+            said(reply)
+        ))
     }
 
     /// The account lacks a right.
@@ -259,7 +277,8 @@ pub fn permission(reply: &Reply) -> bool {
     ])
 }
 
-/// A server's code and own words in quotes, made harmless and short.
+/// A server's code and own words in quotes, made harmless and short, and what they answer.
 pub fn said(reply: &Reply) -> String {
-    format!(" (\"{} {}\")", reply.code, harmless(&reply.text()))
+    let to = reply.step().map(|step| format!(" to {step}")).unwrap_or_default();
+    format!(" (\"{} {}\"{to})", reply.code, harmless(&reply.text()))
 }

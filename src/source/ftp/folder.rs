@@ -1,8 +1,10 @@
 //! Reading the folder: by MLSD where it is offered, else by LIST with the exact times from MDTM.
 
+use std::collections::BTreeSet;
+
 use bytes::BytesMut;
 use jiff::Timestamp;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::{
     asking::{self, Gone},
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     model::file::{Listed, ListedKind, Stamp},
-    source::{MAX_NAMES, too_many_names},
+    source::{MAX_NAMES, patience::Patience, too_many_names},
 };
 
 /// Of so many files at most the exact time is asked, one by one; of more, that of the listing counts in the whole login.
@@ -22,8 +24,8 @@ const ASKED: usize = 1_000;
 const LINE: usize = 16 << 10;
 /// Lines that are no names: `total 12`, the folder itself, those above it.
 const OTHER_LINES: usize = 100;
-/// A listing may take so many times `source.timeouts.stall` altogether: a server could send a byte now and then for ever.
-pub(super) const PATIENCE: u32 = 10;
+/// So often a folder is listed again at most, when it is in doubt whether a listing was whole.
+const AGAIN: usize = 2;
 
 /// Everything in the folder.
 pub async fn list(client: &mut Client, place: &Place) -> Result<Vec<Listed>, Fault> {
@@ -32,17 +34,20 @@ pub async fn list(client: &mut Client, place: &Place) -> Result<Vec<Listed>, Fau
     if !client.offers.facts && client.coarse.is_none() {
         client.coarse = Some(!client.offers.mdtm || files > ASKED);
     }
+    client.names.note(&entries);
     let mut listed = Vec::with_capacity(entries.len());
     let mut asked = 0;
+    let patience = Patience::answers(&client.limits, entries.len().min(ASKED));
     for entry in entries {
-        if entry.latin1 {
-            client.note_latin1(&entry.listed.name);
-        }
         let exact = client.offers.facts || client.coarse == Some(true);
         let ask = entry.link || entry.listed.kind == ListedKind::File && !exact;
         asked += usize::from(ask);
         if ask && asked <= ASKED {
-            listed.extend(complete(client, entry).await?);
+            let completed = timeout_at(patience.end(), complete(client, entry)).await;
+            listed.extend(completed.unwrap_or_else(|_| {
+                client.spoil();
+                Err(Fault::late(&patience))
+            })?);
         } else {
             listed.push(entry.listed);
         }
@@ -104,31 +109,52 @@ async fn complete(client: &mut Client, entry: Entry) -> Result<Option<Listed>, F
     Ok(Some(listed))
 }
 
-/// The names in the folder in which the login is.
+/// The names in the folder in which the login is. A listing that was cut off at the end of a line looks like a whole one: where
+/// the connection did not end in good form, another one must agree.
 async fn entries(client: &mut Client, place: &Place) -> Result<Vec<Entry>, Fault> {
-    let limit = client.limits.stall * PATIENCE;
-    match timeout(limit, read(client, place)).await {
-        Ok(entries) => entries,
-        Err(_) => {
-            client.spoil();
-            Err(Fault::stalled(limit))
+    let (mut entries, mut cut) = read(client, place).await?;
+    for _ in 0..AGAIN {
+        if !cut {
+            return Ok(entries);
         }
+        let (again, cut_again) = read(client, place).await?;
+        // Sizes and times may change while somebody uploads.
+        cut = cut_again && names(&again) != names(&entries);
+        entries = again;
     }
+    if !cut {
+        return Ok(entries);
+    }
+    client.spoil();
+    Err(Fault::unlike())
 }
 
-async fn read(client: &mut Client, place: &Place) -> Result<Vec<Entry>, Fault> {
+fn names(entries: &[Entry]) -> BTreeSet<&str> {
+    entries.iter().map(|entry| entry.listed.name.as_str()).collect()
+}
+
+/// The names, and whether the connection that they came on ended without a word.
+async fn read(client: &mut Client, place: &Place) -> Result<(Vec<Entry>, bool), Fault> {
     let stall = client.limits.stall;
+    let patience = Patience::answer(&client.limits);
     let facts = client.offers.facts;
-    let (channel, _) = match client.transfer(if facts { "MLSD" } else { "LIST" }, 0, stall).await {
+    let (channel, _) = match client.transfer(if facts { "MLSD" } else { "LIST" }, 0, &patience).await {
         Ok(begun) => begun,
+        // Offered, and not known all the same.
+        Err(Fault::Refused(reply)) if facts && reply.unknown() => {
+            client.offers.facts = false;
+            return Box::pin(read(client, place)).await;
+        }
         // Some say that an empty folder has no files, and no more.
-        Err(Fault::Refused(reply)) if reply.code == 550 && reply.speaks_of(&["no files"]) => return Ok(Vec::new()),
+        Err(Fault::Refused(reply)) if reply.code == 550 && reply.speaks_of(&["no files"]) => {
+            return Ok((Vec::new(), false));
+        }
         Err(fault) => return Err(fault),
     };
     let mut incoming = Incoming::new(channel);
     let mut lines = Lines::new(facts);
     let mut buffer = BytesMut::new();
-    while let Some(part) = incoming.next(stall, Fault::stalled).await.inspect_err(|_| client.spoil())? {
+    while let Some(part) = incoming.next(&patience).await.inspect_err(|_| client.spoil())? {
         buffer.extend_from_slice(&part);
         while let Some(end) = memchr::memchr(b'\n', &buffer) {
             lines.take(place, &buffer.split_to(end + 1));
@@ -138,6 +164,7 @@ async fn read(client: &mut Client, place: &Place) -> Result<Vec<Entry>, Fault> {
             return Err(if buffer.len() > LINE { long_line() } else { too_many_names(place.location()).into() });
         }
     }
+    let cut = incoming.is_cut();
     drop(incoming);
     let reply = client.reply(stall).await.inspect_err(|_| client.spoil())?;
     if !reply.done() {
@@ -155,7 +182,7 @@ async fn read(client: &mut Client, place: &Place) -> Result<Vec<Entry>, Fault> {
         // vsftpd calls it done, and says besides that the folder could not be read.
         return Err(place.forbidden("", Tried::List, &reply).into());
     }
-    lines.done(place)
+    lines.done(place).map(|entries| (entries, cut))
 }
 
 fn long_line() -> Fault {

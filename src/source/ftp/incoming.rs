@@ -1,12 +1,19 @@
 //! What comes over a data connection, read ahead by a task of its own: the network goes on while what came is hashed and
 //! written.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::{Bytes, BytesMut};
-use tokio::{io::AsyncReadExt, sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::{io::AsyncReadExt, sync::mpsc, task::JoinHandle, time::timeout_at};
 
 use super::{channel::Channel, errors::Fault};
+use crate::source::patience::Patience;
 
 /// Room made for reading at once.
 const READ: usize = 256 << 10;
@@ -19,25 +26,31 @@ const AHEAD: usize = 16;
 pub struct Incoming {
     parts: mpsc::Receiver<io::Result<Bytes>>,
     task: JoinHandle<()>,
+    cut: Arc<AtomicBool>,
 }
 
 impl Incoming {
     /// Reads until the other side ends the connection, and closes it then.
     pub fn new(channel: Channel) -> Self {
         let (sender, parts) = mpsc::channel(AHEAD);
-        Self { parts, task: tokio::spawn(pump(channel, sender)) }
+        Self { parts, cut: channel.cut(), task: tokio::spawn(pump(channel, sender)) }
     }
 
-    /// The next part, which must come within `limit`. None: the end, and the connection is closed.
-    pub async fn next(&mut self, limit: Duration, late: fn(Duration) -> Fault) -> Result<Option<Bytes>, Fault> {
-        match timeout(limit, self.parts.recv()).await {
+    /// Whether it ended in a form in which anybody on the way could have ended it, too.
+    pub fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Relaxed)
+    }
+
+    /// The next part, for which it is waited so long. None: the end, and the connection is closed.
+    pub async fn next(&mut self, patience: &Patience) -> Result<Option<Bytes>, Fault> {
+        match timeout_at(patience.until(), self.parts.recv()).await {
             Ok(Some(Ok(part))) => Ok(Some(part)),
             Ok(None) => Ok(None),
             Ok(Some(Err(error))) => Err(Fault::Broken(format!(
                 "the data connection broke off ({error}). It is tried again and goes on from there by itself; if it stays so, ask \
                  whoever runs the server"
             ))),
-            Err(_) => Err(late(limit)),
+            Err(_) => Err(Fault::late(patience)),
         }
     }
 }

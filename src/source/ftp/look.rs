@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    asking::{Gone, facts, modified, size},
+    asking::{facts, modified, size},
     client::Client,
     errors::{Fault, Place},
     folder,
@@ -25,10 +25,14 @@ pub async fn look(client: &mut Client, place: &Place, path: &str) -> Result<Opti
     if client.coarse == Some(false)
         && let Some(mtime) = modified(client, path).await?
     {
-        return Ok(match mtime {
-            Ok(mtime) => size(client, path).await?.map(|size| stamp(path, size, mtime)),
-            Err(Gone) => None,
-        });
+        let Ok(mtime) = mtime else { return Ok(None) };
+        if client.offers.size {
+            let size = size(client, path).await?;
+            if client.offers.size {
+                return Ok(size.map(|size| stamp(path, size, mtime)));
+            }
+        }
+        return Ok(folder::find(client, place, path).await?.map(|found| Stamp { mtime, ..found }));
     }
     folder::find(client, place, path).await
 }
@@ -40,7 +44,10 @@ pub async fn exists(client: &mut Client, place: &Place, path: &str) -> Result<bo
     }
     if client.offers.size {
         // A folder has no size: moving a file onto one fails by itself.
-        return Ok(size(client, path).await?.is_some());
+        let size = size(client, path).await?;
+        if client.offers.size {
+            return Ok(size.is_some());
+        }
     }
     Ok(folder::find(client, place, path).await?.is_some())
 }

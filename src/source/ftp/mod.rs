@@ -12,6 +12,7 @@ mod incoming;
 pub mod listing;
 mod look;
 mod moving;
+mod names;
 mod pinned;
 mod reply;
 mod rights;
@@ -28,6 +29,7 @@ use tokio::{
 use self::{
     client::Client,
     errors::{Fault, Place, Tried},
+    names::Names,
 };
 use super::{
     name,
@@ -46,6 +48,8 @@ pub struct Ftp {
     job: FtpJob,
     place: Place,
     door: Door,
+    /// How the server knows the names in the folder: what one login has learnt, the next one knows.
+    names: Names,
     /// None: not connected, or in use by the call that holds the lock.
     client: Mutex<Option<(Client, Entry)>>,
 }
@@ -53,7 +57,8 @@ pub struct Ftp {
 impl Ftp {
     /// The folder of this job, on one of these servers. Nothing is connected yet.
     pub fn new(job: FtpJob, servers: &Servers) -> Self {
-        Self { place: Place::new(&job), door: servers.door(&job.host, job.port), job, client: Mutex::new(None) }
+        let door = servers.door(&job.host, job.port);
+        Self { place: Place::new(&job), door, job, names: Names::default(), client: Mutex::new(None) }
     }
 
     /// The login of the last call, or a new one.
@@ -67,8 +72,19 @@ impl Ftp {
             drop((client, entry));
         }
         let entry = self.door.enter().await;
-        let client = connect::connect(&self.place, &self.job).await?;
+        let client = connect::connect(&self.place, &self.job, &self.names).await?;
         Ok(Lease { slot, client, entry })
+    }
+
+    /// A login for what is to be asked about these names: how the server knows them, it has learnt.
+    async fn lease_for(&self, names: &[&str]) -> Result<Lease<'_>, SourceError> {
+        let mut lease = self.lease().await?;
+        if names.iter().any(|name| self.names.doubtful(name)) {
+            // Where that fails, the login is not given back: the next call logs in anew.
+            let listed = folder::list(&mut lease.client, &self.place).await;
+            listed.map_err(|fault| self.place.error("", Tried::List, fault))?;
+        }
+        Ok(lease)
     }
 
     /// The path of a name below the folder: none leads out of it, and none has the end of a command in it.
@@ -116,7 +132,7 @@ impl Source for Ftp {
 
     async fn stat(&self, name: &str) -> Result<Option<Stamp>, SourceError> {
         self.checked(name)?;
-        let mut lease = self.lease().await?;
+        let mut lease = self.lease_for(&[name]).await?;
         let found = look::look(&mut lease.client, &self.place, name).await;
         lease.settle(found).map_err(|fault| self.place.error(name, Tried::Read, fault))
     }
@@ -129,7 +145,7 @@ impl Source for Ftp {
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<u64, SourceError> {
         self.checked(&file.name)?;
-        let mut lease = self.lease().await?;
+        let mut lease = self.lease_for(&[&file.name]).await?;
         let fetched = transfer::fetch(&mut lease.client, &self.place, file, from, into, progress).await;
         lease.settle(fetched).map_err(|fault| self.place.error(&file.name, Tried::Read, fault))
     }
@@ -137,14 +153,14 @@ impl Source for Ftp {
     async fn rename(&self, from: &str, to: &str) -> Result<(), SourceError> {
         self.checked(from)?;
         self.checked(to)?;
-        let mut lease = self.lease().await?;
+        let mut lease = self.lease_for(&[from, to]).await?;
         let moved = moving::rename(&mut lease.client, &self.place, from, to).await;
         lease.settle(moved).map_err(|fault| self.place.error(from, Tried::Change, fault))
     }
 
     async fn delete(&self, name: &str) -> Result<(), SourceError> {
         self.checked(name)?;
-        let mut lease = self.lease().await?;
+        let mut lease = self.lease_for(&[name]).await?;
         let deleted = moving::delete(&mut lease.client, &self.place, name).await;
         lease.settle(deleted).map_err(|fault| self.place.error(name, Tried::Change, fault))
     }

@@ -89,10 +89,12 @@ async fn make_folders(client: &mut Client, place: &Place, below: &str) -> Result
 /// Deletes a file.
 pub async fn delete(client: &mut Client, place: &Place, name: &str) -> Result<(), Fault> {
     match client.order("DELE", name).await {
-        Err(Fault::Refused(reply)) if look(client, place, name).await?.is_some() => {
-            Err(place.forbidden(name, Tried::Change, &reply).into())
+        Err(Fault::Refused(reply)) if matches!(reply.code, 550 | 551 | 553) => {
+            Err(match look(client, place, name).await? {
+                Some(_) => place.forbidden(name, Tried::Change, &reply).into(),
+                None => place.missing(name).into(),
+            })
         }
-        Err(Fault::Refused(_)) => Err(place.missing(name).into()),
         deleted => deleted.map(drop),
     }
 }

@@ -10,13 +10,26 @@ pub struct Reply {
     pub code: u16,
     /// All its lines, as they came.
     lines: Vec<u8>,
+    /// The step that it answers, as its command is called; empty: the greeting.
+    step: String,
 }
 
 impl Reply {
     /// The reply of these lines. The code of the last one counts: the others may carry text alone.
     pub fn new(lines: Vec<u8>) -> Self {
         let last = lines.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-        Self { code: code(last), lines }
+        Self { code: code(last), lines, step: String::new() }
+    }
+
+    /// The answer to this step: `RETR`.
+    pub fn to(mut self, step: &str) -> Self {
+        step.clone_into(&mut self.step);
+        self
+    }
+
+    /// The step that it answers. None: nothing was asked yet.
+    pub fn step(&self) -> Option<&str> {
+        Some(self.step.as_str()).filter(|step| !step.is_empty())
     }
 
     /// The request is done.
@@ -27,6 +40,11 @@ impl Reply {
     /// The request is begun: another reply follows.
     pub fn begun(&self) -> bool {
         self.code / 100 == 1
+    }
+
+    /// It may be done at another time (RFC 959, section 4.2.1).
+    pub fn later(&self) -> bool {
+        self.code / 100 == 4
     }
 
     /// The server does not know the command, or not in this form.

@@ -1,15 +1,11 @@
 //! Who may do what with the folder: a new folder in it gets the same rights, where the server says and takes them.
 
-use std::time::Duration;
-
-use tokio::time::timeout;
-
 use super::{
     client::Client,
     errors::{Fault, Place},
-    folder::PATIENCE,
     incoming::Incoming,
 };
+use crate::source::patience::Patience;
 
 /// Gives a folder that was made just now the rights of the one it is in. Not every server says or takes rights: nothing is
 /// lost then but that others may see less of it.
@@ -35,15 +31,14 @@ async fn by_facts(client: &mut Client) -> Result<Option<u32>, Fault> {
 /// By the line of the folder itself in a listing with all names.
 async fn by_list(client: &mut Client) -> Result<Option<u32>, Fault> {
     let stall = client.limits.stall;
-    let channel = match client.transfer("LIST -a", 0, stall).await {
+    let patience = Patience::answer(&client.limits);
+    let channel = match client.transfer("LIST -a", 0, &patience).await {
         Ok((channel, _)) => channel,
         Err(Fault::Refused(_)) => return Ok(None),
         Err(fault) => return Err(fault),
     };
     let mut incoming = Incoming::new(channel);
-    let limit = stall * PATIENCE;
-    let first = timeout(limit, beginning(&mut incoming, stall)).await.unwrap_or_else(|_| Err(Fault::stalled(limit)));
-    let first = first.inspect_err(|_| client.spoil())?;
+    let first = beginning(&mut incoming, &patience).await.inspect_err(|_| client.spoil())?;
     drop(incoming);
     client.reply(stall).await.inspect_err(|_| client.spoil())?;
     Ok(first
@@ -54,9 +49,9 @@ async fn by_list(client: &mut Client) -> Result<Option<u32>, Fault> {
 }
 
 /// The beginning of a listing, which is read to its end: the folder itself is among the first names.
-async fn beginning(incoming: &mut Incoming, stall: Duration) -> Result<Vec<u8>, Fault> {
+async fn beginning(incoming: &mut Incoming, patience: &Patience) -> Result<Vec<u8>, Fault> {
     let mut first = Vec::new();
-    while let Some(part) = incoming.next(stall, Fault::stalled).await? {
+    while let Some(part) = incoming.next(patience).await? {
         let room = 4096_usize.saturating_sub(first.len()).min(part.len());
         first.extend_from_slice(&part[..room]);
     }

@@ -1,13 +1,17 @@
 //! What a server may do to us, played by one that keeps to a script.
 
+mod codes;
+mod encrypted;
+
 use std::{
     net::Ipv4Addr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
+use suppaftp::tokio_rustls::TlsAcceptor;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
@@ -33,11 +37,27 @@ enum Act {
     Flood(&'static [u8]),
     /// Begins a transfer, sends this and is silent.
     Hang(&'static [u8]),
+    /// Begins a transfer and sends this byte by byte.
+    Drip(&'static [u8]),
+    /// Replies, but late.
+    Late(Duration, &'static str),
     /// Ends the control connection.
     Close,
 }
 
-use Act::{Close, Flood, Hang, Say, Send};
+use Act::{Close, Drip, Flood, Hang, Late, Say, Send};
+
+/// A connection, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + std::marker::Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + std::marker::Send> Stream for S {}
+
+/// How a server encrypts.
+#[derive(Clone)]
+struct Encrypts {
+    acceptor: TlsAcceptor,
+    /// What it sends where the n-th listing was to come, instead of all, and whether it says farewell then.
+    listings: Arc<Mutex<Vec<(Vec<u8>, bool)>>>,
+}
 
 /// A server at work, and all commands that it got.
 struct Scripted {
@@ -76,6 +96,10 @@ const CONTENT: &[u8] = b"id\n1\n2\n3\n";
 
 impl Scripted {
     async fn start(greeting: Vec<u8>, script: &[(&'static str, Act)]) -> Self {
+        Self::begin(greeting, script, None).await
+    }
+
+    async fn begin(greeting: Vec<u8>, script: &[(&'static str, Act)], encrypts: Option<Encrypts>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
@@ -83,10 +107,15 @@ impl Scripted {
         let task = tokio::spawn(async move {
             loop {
                 let (control, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(control, greeting.clone(), script.clone(), noted.clone()));
+                tokio::spawn(serve(control, greeting.clone(), script.clone(), noted.clone(), encrypts.clone()));
             }
         });
         Self { port, heard, task }
+    }
+
+    /// A server that encrypts, and knows nothing else.
+    async fn encrypted(script: &[(&'static str, Act)], encrypts: Encrypts) -> Self {
+        Self::begin(b"220 Ready.\r\n".to_vec(), script, Some(encrypts)).await
     }
 
     async fn with(script: &[(&'static str, Act)]) -> Self {
@@ -127,16 +156,15 @@ async fn serve(
     greeting: Vec<u8>,
     script: Vec<(&'static str, Act)>,
     heard: Arc<Mutex<Vec<Vec<u8>>>>,
+    encrypts: Option<Encrypts>,
 ) -> Option<()> {
-    let (from, mut to) = control.into_split();
-    let mut from = BufReader::new(from);
+    let mut to: BufReader<Box<dyn Stream>> = BufReader::new(Box::new(control));
     to.write_all(&greeting).await.ok()?;
-    let passive = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.ok()?;
-    let [high, low] = passive.local_addr().ok()?.port().to_be_bytes();
+    let mut passive = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.ok()?;
     let mut line = Vec::new();
     loop {
         line.clear();
-        if from.read_until(b'\n', &mut line).await.ok()? == 0 {
+        if to.read_until(b'\n', &mut line).await.ok()? == 0 {
             return None;
         }
         let command = line.trim_ascii_end().to_vec();
@@ -147,22 +175,43 @@ async fn serve(
         let act = match scripted.map(|(_, act)| act.clone()).or_else(usual) {
             Some(act) => act,
             None if command == b"PASV" => {
+                passive = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.ok()?;
+                let [high, low] = passive.local_addr().ok()?.port().to_be_bytes();
                 to.write_all(format!("227 Passive (192,0,2,1,{high},{low}).\r\n").as_bytes()).await.ok()?;
                 continue;
             }
             None if command == b"LIST" => Send(LISTING.to_vec(), "226 Done.\r\n"),
             None => Say("502 Not here.\r\n"),
         };
+        if let (Some(encrypts), b"AUTH TLS", Say(_)) = (&encrypts, &command[..], &act) {
+            to.write_all(b"234 Encrypt.\r\n").await.ok()?;
+            to = BufReader::new(Box::new(encrypts.acceptor.accept(to.into_inner()).await.ok()?));
+            continue;
+        }
         let mut begin = async || {
-            let accepted = passive.accept().await.ok()?;
+            let accepted = passive.accept().await.ok()?.0;
             to.write_all(b"150 Here it comes.\r\n").await.ok()?;
-            Some(accepted.0)
+            Some(match &encrypts {
+                Some(encrypts) => Box::new(encrypts.acceptor.accept(accepted).await.ok()?) as Box<dyn Stream>,
+                None => Box::new(accepted),
+            })
         };
         match act {
             Say(text) => to.write_all(text.as_bytes()).await.ok()?,
-            Send(content, end) => {
+            Send(mut content, end) => {
                 let mut data = begin().await?;
+                let mut farewell = true;
+                if let Some(encrypts) = encrypts.as_ref().filter(|_| command == b"LIST") {
+                    let mut listings = encrypts.listings.lock().unwrap();
+                    if !listings.is_empty() {
+                        (content, farewell) = listings.remove(0);
+                    }
+                }
                 data.write_all(&content).await.ok()?;
+                data.flush().await.ok()?;
+                if farewell {
+                    data.shutdown().await.ok()?;
+                }
                 drop(data);
                 to.write_all(end.as_bytes()).await.ok()?;
             }
@@ -174,6 +223,17 @@ async fn serve(
                 let mut data = begin().await?;
                 data.write_all(part).await.ok()?;
                 std::future::pending::<()>().await;
+            }
+            Drip(content) => {
+                let mut data = begin().await?;
+                for byte in content {
+                    data.write_all(&[*byte]).await.ok()?;
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+            Late(wait, text) => {
+                tokio::time::sleep(wait).await;
+                to.write_all(text.as_bytes()).await.ok()?;
             }
             Close => return None,
         }
@@ -375,6 +435,71 @@ async fn a_name_in_latin_1_is_asked_for_as_it_was_listed() {
     let source = server.source();
     assert_eq!(source.list().await.unwrap(), [], "MDTM says that it is gone");
     assert_eq!(server.heard("MDTM"), [b"MDTM gr\xfcn.csv"]);
+}
+
+#[tokio::test]
+async fn what_one_login_learnt_of_names_the_next_one_knows() {
+    let facts = b"type=file;size=9;modify=20261122130207; gr\xfcn.csv\r\n".to_vec();
+    let server = Scripted::with(&[
+        ("FEAT", Say("211-Features:\r\n MLST type*;size*;modify*;\r\n211 End\r\n")),
+        ("MLSD", Send(facts, "226 Done.\r\n")),
+        ("MLST gr\u{fc}", Say("550 No such file.\r\n")),
+        ("MLST gr", Say("250-Listing\r\n type=file;size=9;modify=20261122130207; f\r\n250 End\r\n")),
+        ("MLST", Say("550 No such file.\r\n")),
+        ("RNFR", Say("350 Ready.\r\n")),
+        ("RNTO", Say("250 Done.\r\n")),
+    ])
+    .await;
+    // Listed by a login that is given back, and never listed by this source.
+    let listed = server.source();
+    assert_eq!(listed.list().await.unwrap()[0].name, "gr\u{fc}n.csv");
+    listed.rest().await;
+    for source in [listed, server.source()] {
+        assert!(source.stat("gr\u{fc}n.csv").await.unwrap().is_some(), "it has not vanished");
+        source.rest().await;
+        source.rename("gr\u{fc}n.csv", "bak/gr\u{fc}n.csv").await.unwrap();
+    }
+    assert_eq!(server.heard("RNFR"), [b"RNFR gr\xfcn.csv", b"RNFR gr\xfcn.csv"]);
+    assert_eq!(server.heard("RNTO"), [b"RNTO bak/gr\xfcn.csv", b"RNTO bak/gr\xfcn.csv"]);
+    assert_eq!(server.heard("MLSD").len(), 2);
+}
+
+#[tokio::test]
+async fn who_answers_too_slowly_on_the_whole_is_not_waited_for() {
+    let drips = vec![b'x'; 200].leak();
+    let size = [("RETR users.csv", Drip(drips)), ("SIZE users.csv", Say("213 200\r\n"))];
+    let server = Scripted::with(&size).await;
+    let file = Stamp { size: 200, ..file() };
+    let slow = async {
+        let mut into = Vec::new();
+        let error = server.source().fetch(&file, 0, &mut into, &|_| ()).await.unwrap_err();
+        assert!(matches!(&error, SourceError::Unreachable(why) if why.contains("too slowly")), "{error:?}");
+        assert!((10..150).contains(&into.len()), "{} bytes", into.len());
+    };
+    // Each of many questions is answered just in time.
+    let lines = |name: usize| format!("-rw-r--r-- 1 0 0 9 Nov 22 13:02 users_{name}.csv\r\n");
+    let listing: String = (0..100).map(lines).collect();
+    let script = [
+        ("LIST", Send(listing.into_bytes(), "226 Done.\r\n")),
+        ("MDTM", Late(Duration::from_millis(200), "213 20261122130207\r\n")),
+    ];
+    let asked = Scripted::with(&script).await;
+    let many = async {
+        let error = asked.source().list().await.unwrap_err();
+        assert!(matches!(&error, SourceError::Unreachable(why) if why.contains("too slowly")), "{error:?}");
+        assert!((10..100).contains(&asked.heard("MDTM").len()));
+    };
+    tokio::join!(slow, many);
+}
+
+#[tokio::test]
+async fn a_server_that_knows_times_and_no_sizes_says_them_in_its_listing() {
+    let server =
+        Scripted::with(&[("SIZE", Say("502 What?\r\n")), ("LIST", Send(LISTING.to_vec(), "226 Done.\r\n"))]).await;
+    let source = server.source();
+    assert_eq!(Stamp::from(&source.list().await.unwrap()[0]), file());
+    assert_eq!(source.stat("users.csv").await.unwrap(), Some(file()));
+    assert_eq!(source.stat("none.csv").await.unwrap(), None);
 }
 
 #[tokio::test]

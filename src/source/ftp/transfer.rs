@@ -1,7 +1,5 @@
 //! Copying a file's content.
 
-use std::time::Duration;
-
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::{
@@ -10,7 +8,7 @@ use super::{
     incoming::Incoming,
     look::look,
 };
-use crate::model::file::Stamp;
+use crate::{model::file::Stamp, source::patience::Patience};
 
 /// Copies the file to `into`, in order, beginning at the offset `from`, and says how large it was.
 pub async fn fetch(
@@ -28,18 +26,22 @@ pub async fn fetch(
     }
     let limits = client.limits;
     let line = client.line("RETR", &file.name);
-    let (channel, begins) = match client.transfer(&line, from, limits.first_byte).await {
+    let mut patience = Patience::first_byte(&limits);
+    let (channel, begins) = match client.transfer(&line, from, &patience).await {
         Ok(begun) => begun,
         Err(fault) => return Err(unread(client, place, file, fault).await?),
     };
     let mut incoming = Incoming::new(channel);
     // A server that can't begin elsewhere sends what is there already once more.
     let (mut done, mut skip) = (from, from - begins);
-    let mut limit = (limits.first_byte, Fault::late as fn(Duration) -> Fault);
+    patience = Patience::first_byte(&limits);
+    let mut begun = false;
     loop {
-        let part = incoming.next(limit.0, limit.1).await;
+        let part = incoming.next(&patience).await;
         let Some(mut part) = part.inspect_err(|_| client.spoil())? else { break };
-        limit = (limits.stall, Fault::stalled);
+        if !std::mem::replace(&mut begun, true) {
+            patience = Patience::content(&limits, file.size - begins);
+        }
         let skipped = skip.min(part.len() as u64);
         skip -= skipped;
         part = part.split_off(skipped as usize);
@@ -55,7 +57,9 @@ pub async fn fetch(
         progress(done);
     }
     drop(incoming);
-    ended(client, place, file, done).await?;
+    if let Err(fault) = ended(client, place, file, done).await {
+        return Err(unread(client, place, file, fault).await?);
+    }
     Ok(done)
 }
 

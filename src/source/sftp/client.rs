@@ -10,10 +10,9 @@ use tokio::sync::mpsc;
 use super::{
     fault::Fault,
     host_key::Verifier,
-    patience::Patience,
     wire::{self, Attributes, Kind, Reply, Request, status},
 };
-use crate::model::job::SourceTimeouts;
+use crate::{model::job::SourceTimeouts, source::patience::Patience};
 
 /// Bytes asked for at once where the server does not say that it gives more: what every server gives.
 const SMALL_READ: u32 = 32 * 1024;
@@ -105,7 +104,7 @@ impl Client {
                 return Ok(answer);
             }
             let message = tokio::time::timeout_at(patience.until(), self.answers.wait()).await;
-            match message.map_err(|_| patience.over())? {
+            match message.map_err(|_| Fault::Broken(patience.over()))? {
                 Some(ChannelMsg::Data { data }) => self.received.extend_from_slice(&data),
                 None | Some(ChannelMsg::Eof | ChannelMsg::Close) => return Err(Fault::broken()),
                 Some(_) => {}

@@ -9,12 +9,14 @@ use super::{
     client::{Client, FSYNC},
     errors::{Place, Tried},
     fault::Fault,
-    patience::Patience,
     target::{Refusal, free, room},
     window::{read, write},
     wire::{Attributes, Kind, OPEN_CREATE, OPEN_NEW, OPEN_READ, OPEN_WRITE, Reply, Times, status},
 };
-use crate::{model::file::Stamp, source::sftp::listing};
+use crate::{
+    model::file::Stamp,
+    source::{patience::Patience, sftp::listing},
+};
 
 /// The end of the names of copies that are not whole yet.
 const PARTIAL: &str = ".usersync.part";

@@ -1,7 +1,5 @@
 //! Why a request was not answered as hoped: the connection, or the server's own answer.
 
-use std::time::Duration;
-
 use super::wire::Malformed;
 use crate::source::words;
 
@@ -28,11 +26,6 @@ impl Fault {
     /// Whether the connection broke off, as an idle one does that the server has ended.
     pub fn is_end(&self) -> bool {
         *self == Self::broken()
-    }
-
-    /// No answer in time.
-    pub fn stalled(waited: Duration) -> Self {
-        Self::Broken(words::stalled(waited))
     }
 
     /// What came is no SFTP.

@@ -4,7 +4,6 @@ use super::{
     client::{Client, refusal},
     errors::{Place, time},
     fault::Fault,
-    patience::Patience,
     transfer::IN_FLIGHT,
     wire::{Attributes, Kind, Name, Reply, status},
 };
@@ -13,6 +12,7 @@ use crate::{
     source::{
         MAX_NAMES,
         name::{self, LeftOut},
+        patience::Patience,
     },
 };
 

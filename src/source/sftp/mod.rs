@@ -14,7 +14,6 @@ mod key;
 mod listing;
 mod moving;
 mod offers;
-mod patience;
 mod pem;
 mod preamble;
 mod questions;

@@ -9,10 +9,9 @@ use super::{
     client::{Client, refusal},
     errors::Place,
     fault::Fault,
-    patience::Patience,
     wire::{Kind, OPEN_READ, Reply, Request, status},
 };
-use crate::{model::file::Stamp, ports::SourceError};
+use crate::{model::file::Stamp, ports::SourceError, source::patience::Patience};
 
 /// Reads under way at once: a line with a long way is kept full.
 pub const IN_FLIGHT: usize = 64;

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use super::{
     client::{Client, refusal},
     fault::Fault,
-    patience::Patience,
     wire::{Kind, Reply, status},
 };
+use crate::source::patience::Patience;
 
 /// Bytes of one request: what every server takes.
 const PART: usize = 32 * 1024;
