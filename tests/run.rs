@@ -23,6 +23,7 @@ use usersync::{
     engine::Ended,
     model::{
         counts::Counts,
+        file::Stamp,
         progress::{Progress, Step},
         reason::Reason,
     },
@@ -91,6 +92,7 @@ scenarios! {
     a_user_added_meanwhile_is_updated
     endless_edits_end_the_run_and_nothing_is_written
     a_file_that_cannot_be_put_away_is_put_away_by_the_next_run
+    a_file_is_known_by_its_day_where_no_more_is_said
     a_report_that_cannot_be_published_is_published_by_the_next_run
     a_new_upload_meanwhile_stays_for_the_next_run
     a_new_upload_meanwhile_is_not_deleted
@@ -203,6 +205,28 @@ async fn a_file_that_cannot_be_put_away_is_put_away_by_the_next_run(database: Da
     assert_eq!(next.report.reason, Reason::NoFile, "{:?}", next.report);
     assert!(bench.inbox("bak/users.csv").exists() && !bench.inbox("users.csv").exists());
     assert!(!next.report.warnings.iter().any(|warning| warning.contains("users.csv")), "{:?}", next.report);
+}
+
+async fn a_file_is_known_by_its_day_where_no_more_is_said(database: Database) {
+    let bench = bench(database, spec("Upsert", json!({"moveTo": "bak"}))).await;
+    upload(&bench, &[["1", "a@x", "Ulm"]]);
+    let ended = bench.run(Mode::Import).await;
+    let file = ended.file.unwrap();
+    let store = bench.ports(Mode::Import, Arc::new(Silent)).await.store;
+    let begin = jiff::Timestamp::from_second(file.mtime.as_second() / 86_400 * 86_400).unwrap();
+    let day = |days: i64| begin + jiff::SignedDuration::from_hours(24 * days);
+    for (size, mtime, known) in [
+        (file.size, begin, 1),
+        (file.size, file.mtime, 1),
+        (file.size, day(1) - jiff::SignedDuration::from_secs(1), 1),
+        (file.size, day(1), 0),
+        (file.size, day(-1), 0),
+        (file.size + 1, begin, 0),
+    ] {
+        let asked = [Stamp { size, mtime, ..file.clone() }];
+        let rows = store.imported_on_day(&bench.sync.sync, &asked).await.unwrap();
+        assert_eq!(rows.iter().filter(|row| row.file == file).count(), known, "{asked:?}: {rows:?}");
+    }
 }
 
 async fn a_report_that_cannot_be_published_is_published_by_the_next_run(database: Database) {

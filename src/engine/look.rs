@@ -1,8 +1,11 @@
 //! Look: list the folder and choose a file.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::outcome::{Record, RunError};
 use crate::{
@@ -131,7 +134,17 @@ impl Folder {
     ) -> Result<Known, StoreError> {
         let mut listing = self.listing;
         let outdated = outdated(&job.take, last, &mut listing);
-        let imported = store.imported(&job.sync, &files(&listing, &job.take)).await?;
+        let files = files(&listing, &job.take);
+        let mut imported = store.imported(&job.sync, &files).await?;
+        let of_days = days(job, &files, &imported);
+        if !of_days.is_empty() {
+            // Behind the others: they are older.
+            for row in store.imported_on_day(&job.sync, &of_days).await? {
+                let same = |file: &&Stamp| file.name == row.file.name && file.size == row.file.size;
+                let file = of_days.iter().filter(same).find(|file| day(file) == day(&row.file));
+                imported.extend(file.map(|file| LedgerRow { file: file.clone(), ..row.clone() }));
+            }
+        }
         Ok(Known { listing, imported, outdated })
     }
 
@@ -222,6 +235,27 @@ impl Known {
 fn files(listing: &[Listed], take: &Take) -> Vec<Stamp> {
     let candidates = Candidates::new(listing, take);
     listing.iter().filter(|listed| candidates.passed(listed).is_none()).map(Stamp::from).collect()
+}
+
+/// An FTP server that knows LIST alone says the time of a file for about six months, and then no more than its day.
+const DAYS_OF_TIMES: i64 = 150;
+
+/// Files that are not known, and of which the source may not say the time any more that they were imported with.
+fn days(job: &SyncJob, files: &[Stamp], imported: &[LedgerRow]) -> Vec<Stamp> {
+    if !matches!(job.source, SourceJob::Ftp(_)) {
+        return Vec::new();
+    }
+    let known: HashSet<&Stamp> = imported.iter().map(|row| &row.file).collect();
+    let old = Timestamp::now() - SignedDuration::from_hours(24 * DAYS_OF_TIMES);
+    let begins = |file: &Stamp| Timestamp::from_second(day(file) * DAY).is_ok_and(|begin| begin == file.mtime);
+    files.iter().filter(|file| file.mtime < old && begins(file) && !known.contains(file)).cloned().collect()
+}
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// The day of its modification, counted from 1970 on.
+fn day(file: &Stamp) -> i64 {
+    file.mtime.as_second().div_euclid(DAY)
 }
 
 /// With `select: Newest`, leaves out what is older than the file imported last, wherever that is now: it would bring back

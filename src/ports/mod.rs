@@ -134,6 +134,10 @@ pub trait UserStore: Send + Sync {
     /// file that was never imported has none. At most as many rows as `files`, however often they were imported.
     async fn imported(&self, sync: &SyncId, files: &[Stamp]) -> Result<Vec<LedgerRow>, StoreError>;
 
+    /// The same for files of which no more than the day of their modification is known: the newest committed run of each name,
+    /// size and day, whatever the time on that day (in UTC).
+    async fn imported_on_day(&self, sync: &SyncId, files: &[Stamp]) -> Result<Vec<LedgerRow>, StoreError>;
+
     /// The run committed last: last in the order of the commits, whatever the clock said.
     async fn last(&self, sync: &SyncId) -> Result<Option<LedgerRow>, StoreError>;
 

@@ -48,6 +48,10 @@ impl UserStore for Closed {
         self.why()
     }
 
+    async fn imported_on_day(&self, _: &SyncId, _: &[Stamp]) -> Result<Vec<LedgerRow>, StoreError> {
+        self.why()
+    }
+
     async fn last(&self, _: &SyncId) -> Result<Option<LedgerRow>, StoreError> {
         self.why()
     }

@@ -6,6 +6,7 @@ mod browse;
 mod disks;
 mod faults;
 mod link;
+mod list_alone;
 mod login;
 mod look;
 mod mounts;

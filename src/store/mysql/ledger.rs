@@ -59,6 +59,8 @@ pub enum Runs<'a> {
     Named(&'a str),
     /// The newest of each of these files, newest first.
     Of(&'a [Stamp]),
+    /// The newest of each of these names, sizes and days, newest first.
+    OfDay(&'a [Stamp]),
     /// The newest.
     Last,
     /// Those with open steps, oldest first.
@@ -79,26 +81,34 @@ pub async fn rows(
         Runs::Named(run) => some(session, users, sync, &format!("and run = {}", literal(run))).await,
         Runs::Last => some(session, users, sync, "order by id desc limit 1").await,
         Runs::Unfinished => some(session, users, sync, "and open_steps <> '[]' order by id").await,
-        Runs::Of(files) => {
-            let mut newest = Vec::new();
-            for files in files.chunks(FILES) {
-                let files = list(files.iter().map(|file| {
-                    format!("({}, {}, {})", literal(&file.name), file.size, literal(&file.mtime.to_string()))
-                }));
-                let ids = format!(
-                    "select max(id) as id {} and (file_name, file_size, file_mtime) in {files} \
-                     group by file_name, file_size, file_mtime",
-                    of_sync(users, sync)
-                );
-                newest.extend(
-                    some(session, users, sync, &format!("and id in (select id from ({ids}) as newest)")).await?,
-                );
-            }
-            newest.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
-            Ok(newest)
-        }
+        Runs::Of(files) => newest(session, users, sync, files, |time| time.to_owned()).await,
+        Runs::OfDay(files) => newest(session, users, sync, files, |time| format!("left({time}, 10)")).await,
     }
     .map(|rows| rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// The newest run of each of these files. Times are compared by what `of` makes of them.
+async fn newest(
+    session: &mut Session,
+    users: &Users,
+    sync: &SyncId,
+    files: &[Stamp],
+    of: impl Fn(&str) -> String,
+) -> Result<Vec<(i64, LedgerRow)>, StoreError> {
+    let mut newest = Vec::new();
+    let theirs = of("file_mtime");
+    for files in files.chunks(FILES) {
+        let files = list(files.iter().map(|file| {
+            format!("({}, {}, {})", literal(&file.name), file.size, of(&literal(&file.mtime.to_string())))
+        }));
+        let ids = format!(
+            "select max(id) as id {} and (file_name, file_size, {theirs}) in {files} group by file_name, file_size, {theirs}",
+            of_sync(users, sync)
+        );
+        newest.extend(some(session, users, sync, &format!("and id in (select id from ({ids}) as newest)")).await?);
+    }
+    newest.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+    Ok(newest)
 }
 
 fn of_sync(users: &Users, sync: &SyncId) -> String {

@@ -47,6 +47,8 @@ pub enum Runs<'a> {
     Named(&'a str),
     /// The newest of each of these files, newest first.
     Of(&'a [Stamp]),
+    /// The newest of each of these names, sizes and days, newest first.
+    OfDay(&'a [Stamp]),
     /// The newest.
     Last,
     /// Those with open steps, oldest first.
@@ -67,15 +69,8 @@ pub async fn rows(
     let of_sync = format!("from {} where instance = $1 and namespace = $2 and sync = $3", users.beside(LEDGER));
     let (condition, value) = match which {
         Runs::Named(run) => ("and run = $4".to_owned(), run.to_owned()),
-        Runs::Of(files) => {
-            // `is true` has each list hashed. As joins, on a ledger without statistics, the planner loops over their product.
-            let newest = format!(
-                "and (id in (select max(id) {of_sync} and ((file_name, file_size, file_mtime) in \
-                 (select f->>'name', (f->>'size')::numeric, f->>'mtime' from json_array_elements($4::json) f)) is true \
-                 group by file_name, file_size, file_mtime)) is true order by id desc"
-            );
-            (newest, serde_json::to_string(files).unwrap_or_else(|_| "[]".to_owned()))
-        }
+        Runs::Of(files) => newest(&of_sync, files, |time| time.to_owned()),
+        Runs::OfDay(files) => newest(&of_sync, files, |time| format!("left({time}, 10)")),
         Runs::Last => ("and $4 = '' order by id desc limit 1".to_owned(), String::new()),
         Runs::Unfinished => ("and open_steps <> $4::text[] order by id".to_owned(), "{}".to_owned()),
     };
@@ -84,6 +79,18 @@ pub async fn rows(
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&sync.instance).bind(&sync.namespace).bind(&sync.name);
     let found = line.wait("read the ledger", &right, query.bind(value).fetch_all(conn)).await?;
     found.iter().map(ledger_row).collect::<Result<_, _>>().map_err(|e| line.error("read the ledger", &right, &e))
+}
+
+/// The condition for the newest run of each of these files, and its value. Times are compared by what `of` makes of them.
+fn newest(of_sync: &str, files: &[Stamp], of: impl Fn(&str) -> String) -> (String, String) {
+    let (theirs, asked) = (of("file_mtime"), of("(f->>'mtime')"));
+    // `is true` has each list hashed. As joins, on a ledger without statistics, the planner loops over their product.
+    let newest = format!(
+        "and (id in (select max(id) {of_sync} and ((file_name, file_size, {theirs}) in \
+         (select f->>'name', (f->>'size')::numeric, {asked} from json_array_elements($4::json) f)) is true \
+         group by file_name, file_size, {theirs})) is true order by id desc"
+    );
+    (newest, serde_json::to_string(files).unwrap_or_else(|_| "[]".to_owned()))
 }
 
 fn ledger_row(row: &PgRow) -> Result<LedgerRow, sqlx::Error> {

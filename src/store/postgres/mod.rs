@@ -122,6 +122,10 @@ impl UserStore for Postgres {
         self.ledger_rows(sync, Runs::Of(files)).await
     }
 
+    async fn imported_on_day(&self, sync: &SyncId, files: &[Stamp]) -> Result<Vec<LedgerRow>, StoreError> {
+        self.ledger_rows(sync, Runs::OfDay(files)).await
+    }
+
     async fn last(&self, sync: &SyncId) -> Result<Option<LedgerRow>, StoreError> {
         Ok(self.ledger_rows(sync, Runs::Last).await?.pop())
     }

@@ -110,6 +110,8 @@ pub enum Runs<'a> {
     Named(&'a str),
     /// The newest of each of these files, newest first.
     Of(&'a [Stamp]),
+    /// The newest of each of these names, sizes and days, newest first.
+    OfDay(&'a [Stamp]),
     /// The newest.
     Last,
     /// Those with open steps, oldest first.
@@ -130,6 +132,13 @@ pub async fn runs(
             "id in (select max(id) from usersync_ledger where instance = ?1 and namespace = ?2 and sync = ?3 and \
              (file_name, file_size, file_mtime) in (select value->>'name', value->>'size', value->>'mtime' from json_each(?4)) \
              group by file_name, file_size, file_mtime) order by id desc",
+            text(&files)?,
+        ),
+        Runs::OfDay(files) => (
+            "id in (select max(id) from usersync_ledger where instance = ?1 and namespace = ?2 and sync = ?3 and \
+             (file_name, file_size, substr(file_mtime, 1, 10)) in \
+             (select value->>'name', value->>'size', substr(value->>'mtime', 1, 10) from json_each(?4)) \
+             group by file_name, file_size, substr(file_mtime, 1, 10)) order by id desc",
             text(&files)?,
         ),
         Runs::Last => ("?4 = '' order by id desc limit 1", String::new()),

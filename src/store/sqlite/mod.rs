@@ -242,6 +242,10 @@ impl UserStore for Sqlite {
         self.runs(sync, Runs::Of(files)).await
     }
 
+    async fn imported_on_day(&self, sync: &SyncId, files: &[Stamp]) -> Result<Vec<LedgerRow>, StoreError> {
+        self.runs(sync, Runs::OfDay(files)).await
+    }
+
     async fn last(&self, sync: &SyncId) -> Result<Option<LedgerRow>, StoreError> {
         Ok(self.runs(sync, Runs::Last).await?.pop())
     }
