@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     model::{
-        change::{Change, ChangeKind, FileUser},
+        change::{Change, ChangeKind},
         job::Job,
         ledger::Fence,
         plan::Layout,
@@ -19,7 +19,12 @@ use crate::{
         rows::Rows,
     },
     ports::{Apply, Ports, StoreError},
-    sync::{index::UserRef, spill::SpillReader},
+    sync::{
+        diff::FileSide,
+        index::{Place, UserRef},
+        spill::SpillReader,
+        users::FileUsers,
+    },
 };
 
 /// A plan whose changes are in the database but for the commit.
@@ -42,7 +47,7 @@ pub(super) async fn apply(
     ports: &Ports,
     fence: &Fence,
     layout: &Layout,
-    file: &FileRows,
+    file: &mut FileRows,
     compared: Compared,
 ) -> Result<Applied, RunError> {
     let counts = compared.figures().counts;
@@ -65,8 +70,8 @@ struct Applying<'a> {
     done: u64,
     of: u64,
     refused_changes: Vec<RefusedChanges>,
-    /// With their places in the file's spill: the database may refuse as many rows as the file has.
-    refused_users: Vec<(UserRef, u64)>,
+    /// With their places in the file: the database may refuse as many rows as the file has.
+    refused_users: Vec<(UserRef, Place)>,
 }
 
 /// Changes of one kind that were refused at first: where they lie, and what reads them there.
@@ -97,14 +102,14 @@ impl Applying<'_> {
         Ok(())
     }
 
-    async fn users(&mut self, file: &FileRows, compared: &Compared) -> Result<(), RunError> {
+    async fn users(&mut self, file: &mut FileRows, compared: &Compared) -> Result<(), RunError> {
         if compared.plan.figures.counts.added == 0 {
             return Ok(());
         }
-        let mut users = file.users.read()?;
-        let mut unseen = file.index.unseen().filter(|(user, _)| !compared.not_added.contains(user));
+        let FileSide { index, users, .. } = &mut file.side;
+        let mut unseen = index.unseen().filter(|(user, _)| !compared.not_added.contains(user));
         loop {
-            let (batch, rows) = self.next_users(&mut users, &mut unseen)?;
+            let (batch, rows) = self.next_users(users, &mut unseen)?;
             if batch.is_empty() {
                 return Ok(());
             }
@@ -115,7 +120,7 @@ impl Applying<'_> {
     }
 
     /// Tries the refused rows again, now that their neighbours are there.
-    async fn once_more(mut self, file: &FileRows, mut compared: Compared) -> Result<Applied, RunError> {
+    async fn once_more(mut self, file: &mut FileRows, mut compared: Compared) -> Result<Applied, RunError> {
         self.users_again(file, &mut compared).await?;
         for refused in std::mem::take(&mut self.refused_changes) {
             self.changes_again(refused, file, &mut compared).await?;
@@ -123,13 +128,12 @@ impl Applying<'_> {
         Ok(Applied { transaction: self.transaction, compared })
     }
 
-    async fn users_again(&mut self, file: &FileRows, compared: &mut Compared) -> Result<(), RunError> {
-        let mut users = file.users.read()?;
+    async fn users_again(&mut self, file: &mut FileRows, compared: &mut Compared) -> Result<(), RunError> {
         let mut tries = Tries::of(std::mem::take(&mut self.refused_users));
         while let Some(mut refusals) = tries.next(file)? {
             let mut again = tries.rows.iter().copied();
             loop {
-                let (batch, rows) = self.next_users(&mut users, &mut again)?;
+                let (batch, rows) = self.next_users(&mut file.side.users, &mut again)?;
                 if batch.is_empty() {
                     break;
                 }
@@ -138,7 +142,8 @@ impl Applying<'_> {
             tries.done(refusals)?;
         }
         for ((user, place), message) in tries.refused() {
-            compared.refuse_added(user, &users.at(place)?, RejectCode::DatabaseRefused, message?, self.hide())?;
+            let key = file.side.users.key(place)?;
+            compared.refuse_added(user, place, key, RejectCode::DatabaseRefused, message?, self.hide())?;
         }
         Ok(())
     }
@@ -176,14 +181,15 @@ impl Applying<'_> {
     /// The next users to add, as many as are written at once, and their rows.
     fn next_users(
         &self,
-        users: &mut SpillReader<FileUser>,
-        who: &mut impl Iterator<Item = (UserRef, u64)>,
-    ) -> io::Result<(Vec<(UserRef, u64)>, Rows)> {
+        users: &mut FileUsers,
+        who: &mut impl Iterator<Item = (UserRef, Place)>,
+    ) -> io::Result<(Vec<(UserRef, Place)>, Rows)> {
         let mut batch = Vec::new();
         let mut rows = Rows::new(self.layout.insert_columns().count());
         while batch.len() < BATCH && rows.size() < BATCH_SIZE {
             let Some((user, place)) = who.next() else { break };
-            rows.push_row(inserted(self.layout, &users.at(place)?));
+            let values = &users.user(place)?.values;
+            rows.push_row(self.layout.insert_columns().map(|(at, _)| values[at].as_deref()));
             batch.push((user, place));
         }
         Ok((batch, rows))
@@ -238,10 +244,6 @@ fn batch(mut next: impl FnMut() -> io::Result<Option<(u64, Change)>>) -> io::Res
         batch.places.push(place);
     }
     Ok(batch)
-}
-
-fn inserted<'a>(layout: &'a Layout, user: &'a FileUser) -> impl Iterator<Item = Option<&'a str>> {
-    layout.insert_columns().map(|(at, _)| user.values[at].as_deref())
 }
 
 fn weight(cells: &[Option<String>]) -> usize {

@@ -6,25 +6,27 @@ use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    later::Later,
     outcome::{Record, RunError},
-    read::FileRows,
+    read::{FileRows, Reading},
     spool::scratch,
 };
 use crate::{
     model::{
-        change::{ChangeKind, FileUser},
-        column::{Case, ColumnType},
+        change::ChangeKind,
         job::{Job, Removal},
         plan::Layout,
         progress::{Progress, Step},
         reject::{Reject, RejectCode},
-        rows::Rows,
+        rows::{Row, Rows},
     },
     ports::{Ports, StoreError},
     sync::{
+        batches::Batch,
         diff::{Comparison, Deactivated, Plan},
+        digest::by_collation,
         guard::Figures,
-        index::UserRef,
+        index::{Place, UserRef},
         spill::SpillWriter,
     },
 };
@@ -61,7 +63,8 @@ impl Compared {
     pub fn refuse_added(
         &mut self,
         user: UserRef,
-        file_user: &FileUser,
+        place: Place,
+        key: &str,
         code: RejectCode,
         message: String,
         hide: bool,
@@ -70,7 +73,7 @@ impl Compared {
             let counts = &mut self.plan.figures.counts;
             counts.added -= 1;
             counts.rejected += 1;
-            self.late.push(&late(file_user.line, file_user.offset, file_user.key(), code, message, hide))?;
+            self.late.push(&late(place.line.into(), place.offset, key, code, message, hide))?;
         }
         Ok(())
     }
@@ -82,7 +85,8 @@ pub(super) fn late(line: u64, offset: u64, key: &str, code: RejectCode, message:
     LateReject { offset, reject: Reject { line, column: None, value, code, message, sensitive: hide } }
 }
 
-/// Reads the table and compares each user.
+/// Reads the table and compares each user. The first time the file is read beside it: each of the two takes its time, and they
+/// have a processor each.
 pub(super) async fn compare(
     job: &Job,
     ports: &Ports,
@@ -93,23 +97,54 @@ pub(super) async fn compare(
     let deactivated = deactivated(job, ports, layout, file).await?;
     let spool = file.spool.clone();
     let scratch = move || scratch(&spool);
-    let mut comparison =
-        Comparison::new(&file.rules, layout, &mut file.index, &file.users, &deactivated, file.figures, &scratch)?;
-    let mut batches = ports.store.scan(layout, &job.sync.target.scope).await?;
-    let mut done = 0;
-    while let Some(batch) = batches.try_next().await? {
-        let forms = key_forms(ports, layout, &batch).await?;
-        let row = |at: usize| {
-            let row = batch.row(at);
-            comparison.row(row, forms.as_ref().map_or_else(|| row.get(0), |forms| forms.row(at).get(0)))
-        };
-        // Computation: it may hold this thread, not the runtime.
-        tokio::task::block_in_place(|| (0..batch.len()).try_for_each(row))?;
-        done += batch.len() as u64;
-        ports.watch.at(Progress { step: Step::Compare, done, of: None });
+    let rules = file.rules.clone();
+    let mut comparison = Comparison::new(&rules, layout, &deactivated, &scratch);
+    file.side.index.forget_seen();
+    let mut reading = file.begin();
+    let mut table = ports.store.scan(layout, &job.sync.target.scope).await?;
+    let mut later = Later::new(layout.columns.len(), &scratch);
+    let (mut done, mut ended) = (0, false);
+    while reading.is_some() || !ended {
+        // Rows of the table that come before the file has said something of them would have to be set aside.
+        let ready = reading.is_none() || done + AHEAD <= u64::from(file.side.index.len());
+        tokio::select! {
+            biased;
+            batch = next_batch(&mut reading), if reading.is_some() => match (batch?, &reading) {
+                (Some(mut batch), Some(reading)) => {
+                    let forms = match &batch.keys {
+                        Some(keys) => Some(ports.store.key_forms(layout, keys).await?),
+                        None => None,
+                    };
+                    // Computation: it may hold this thread, not the runtime.
+                    tokio::task::block_in_place(|| file.take(&mut batch, forms.as_ref(), reading, &*ports.watch))?;
+                }
+                _ => {
+                    reading = None;
+                    file.ended(record);
+                    record.lap(Step::Read);
+                }
+            },
+            batch = table.try_next(), if !ended && ready => match batch? {
+                None => ended = true,
+                Some(batch) => {
+                    done += batch.len() as u64;
+                    let forms = key_forms(ports, layout, &batch).await?;
+                    tokio::task::block_in_place(|| batch.iter().enumerate().try_for_each(|(at, row)| {
+                        let form = form(row, forms.as_ref(), at);
+                        if comparison.row(&mut file.side, row, form)? { Ok(()) } else { later.push(row, form) }
+                    }))?;
+                    if reading.is_none() {
+                        ports.watch.at(Progress { step: Step::Compare, done, of: None });
+                    }
+                }
+            },
+        }
     }
-    drop(batches);
-    let plan = tokio::task::block_in_place(|| comparison.finish())?;
+    drop(table);
+    let plan = tokio::task::block_in_place(|| {
+        later.read(|row, form| comparison.row(&mut file.side, row, form).map(drop))?;
+        comparison.finish(&file.side, file.figures)
+    })?;
     if let Some(key) = &plan.twice {
         let key = if layout.columns[0].sensitive { "•••" } else { key };
         return Err(RunError::Table(vec![format!(
@@ -126,7 +161,17 @@ pub(super) async fn compare(
     Ok(compared)
 }
 
-/// What the index has instead of these rows' keys, where a collation compares them.
+/// The file is to be so many users ahead of the table.
+const AHEAD: u64 = 16_384;
+
+async fn next_batch(reading: &mut Option<Reading>) -> Result<Option<Batch>, RunError> {
+    match reading {
+        Some(reading) => reading.next().await,
+        None => Ok(None),
+    }
+}
+
+/// The forms in which the index has these rows' keys, where a collation compares them.
 async fn key_forms(ports: &Ports, layout: &Layout, rows: &Rows) -> Result<Option<Rows>, StoreError> {
     if !by_collation(layout) {
         return Ok(None);
@@ -136,9 +181,8 @@ async fn key_forms(ports: &Ports, layout: &Layout, rows: &Rows) -> Result<Option
     ports.store.key_forms(layout, &keys).await.map(Some)
 }
 
-/// Whether the database alone can say which keys are equal.
-pub(super) fn by_collation(layout: &Layout) -> bool {
-    matches!(layout.key().kind, ColumnType::Text { case: Case::Collation, .. })
+fn form<'a>(row: Row<'a>, forms: Option<&'a Rows>, at: usize) -> Option<&'a str> {
+    forms.map_or_else(|| row.get(0), |forms| forms.row(at).get(0))
 }
 
 /// Whom the sync deactivated, where that matters.
@@ -150,8 +194,8 @@ async fn deactivated(job: &Job, ports: &Ports, layout: &Layout, file: &FileRows)
             let forms = key_forms(ports, layout, &batch).await?;
             for (at, row) in batch.iter().enumerate() {
                 let seconds = row.get(1).and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
-                let key = forms.as_ref().map_or_else(|| row.get(0), |forms| forms.row(at).get(0));
-                found.insert(file.index.key_digest(key.unwrap_or_default()), seconds);
+                let key = form(row, forms.as_ref(), at).unwrap_or_default();
+                found.insert(file.side.index.key_digest(key), seconds);
             }
         }
     }
@@ -170,8 +214,8 @@ async fn outside(
     if scope.is_empty() || compared.plan.figures.counts.added == 0 {
         return Ok(());
     }
-    let mut users = file.users.read()?;
-    let mut unseen = file.index.unseen();
+    let side = &mut file.side;
+    let mut unseen = side.index.unseen();
     loop {
         let batch: Vec<_> = unseen.by_ref().take(BATCH).collect();
         if batch.is_empty() {
@@ -179,17 +223,17 @@ async fn outside(
         }
         let mut keys = Rows::new(1);
         for (_, place) in &batch {
-            keys.push(Some(users.at(*place)?.key()));
+            keys.push(Some(side.users.key(*place)?));
         }
         for at in ports.store.outside(layout, scope, &keys).await? {
             let (user, place) = batch[at];
-            let file_user = users.at(place)?;
             let message =
                 "a user outside this sync's `target.scope` has this id already: correct the id, or have that \
                            user moved"
                     .to_owned();
             let hide = layout.columns[0].sensitive;
-            compared.refuse_added(user, &file_user, RejectCode::KeyOutsideScope, message, hide)?;
+            let key = side.users.key(place)?;
+            compared.refuse_added(user, place, key, RejectCode::KeyOutsideScope, message, hide)?;
         }
     }
 }

@@ -13,6 +13,7 @@ mod compare;
 pub mod controller;
 mod fetch;
 mod intake;
+mod later;
 mod look;
 mod outcome;
 mod patience;

@@ -1,14 +1,18 @@
-//! Read: the spooled file becomes users and rejects. Rows lie in temporary files, memory holds digests.
+//! Read: the spooled file becomes users and rejects. The rows stay in the file, memory holds digests.
 
 use std::{
     fs::File,
     hash::{BuildHasher, Hasher, RandomState},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use tokio::{sync::mpsc, task::JoinHandle};
+
 use super::{
-    compare::by_collation,
     outcome::{Record, RunError},
     rejects::RejectLog,
     spool::{self, scratch},
@@ -16,103 +20,75 @@ use super::{
 use crate::{
     api::Action,
     model::{
-        change::FileUser,
         job::{Job, Mapping},
-        plan::{Layout, Role},
+        plan::Layout,
         progress::{Progress, Step},
         reject::{Reject, RejectCode},
         rows::Rows,
     },
-    ports::{Ports, Watch},
+    ports::Watch,
     sync::{
-        decode::{Decoder, RawRow},
-        diff::Rules,
+        batches::{Batch, Batches, FileRow, RefusedRow},
+        decode::{DecodeError, Decoder},
+        diff::{FileSide, Rules},
+        digest::Digester,
         guard::Figures,
-        index::{FileIndex, Found},
-        map::{Mapped, Mapper, User},
-        spill::{Spill, SpillWriter},
+        index::{FileIndex, Found, Place, Taken},
+        map::Mapper,
+        users::FileUsers,
     },
 };
 
-/// Rows between two words about progress.
-const PROGRESS_EVERY: u64 = 4_096;
+/// Batches that are read ahead of those that are taken in.
+const AHEAD: usize = 8;
 
-/// Rows that wait for the store's word on their keys, at most; and about how many bytes of the file they are.
-const WAITING: usize = 2_000;
-const WAITING_SIZE: u64 = 1 << 20;
-
-/// The file, read.
+/// The file: what is known of it by now.
 pub(super) struct FileRows {
-    pub decoder: Decoder,
-    pub index: FileIndex,
-    pub users: Spill<FileUser>,
+    pub side: FileSide,
     pub rejects: RejectLog,
     pub figures: Figures,
     pub rules: Rules,
     pub spool: PathBuf,
+    mirror: bool,
+    hide: bool,
+    /// Until it is being read.
+    batches: Option<Batches>,
 }
 
-/// Decodes, maps and checks every row.
-pub(super) fn read(
-    job: &Job,
-    layout: &Layout,
-    spool: &Path,
-    ports: &Ports,
-    record: &mut Record,
-) -> Result<FileRows, RunError> {
-    // The whole step is computation over local files: it may hold this thread, not the runtime.
-    tokio::task::block_in_place(|| read_rows(job, layout, spool, ports, record))
+/// Opens the file: its header and what the mapping makes of it.
+pub(super) fn open(job: &Job, layout: &Layout, spool: &Path, record: &Record) -> Result<FileRows, RunError> {
+    // It may have to be transcoded first: that may hold this thread, not the runtime.
+    tokio::task::block_in_place(|| open_file(job, layout, spool, record))
 }
 
-fn read_rows(
-    job: &Job,
-    layout: &Layout,
-    spool: &Path,
-    ports: &Ports,
-    record: &mut Record,
-) -> Result<FileRows, RunError> {
+fn open_file(job: &Job, layout: &Layout, spool: &Path, record: &Record) -> Result<FileRows, RunError> {
     let sync = &job.sync;
+    let name = record.file.as_ref().map_or_else(String::new, |file| file.name.clone());
     let decoder = Decoder::open(File::open(spool::input(spool))?, &sync.csv, scratch(spool)?)
-        .map_err(|error| RunError::decoding(&file_name(record), error))?;
+        .map_err(|error| RunError::decoding(&name, error))?;
     let header = decoder.header();
     let correction = header.correction;
     let mapping = mapped_for(sync.action, &sync.mapping);
-    let mapper = Mapper::new(&mapping, &sync.csv, header, layout, sync.conflict)
-        .map_err(|problems| RunError::File(format!("{}: {}", file_name(record), problems.join("\n"))))?;
+    let mapper = || {
+        Mapper::new(&mapping, &sync.csv, header, layout, sync.conflict)
+            .map_err(|problems| RunError::File(format!("{name}: {}", problems.join("\n"))))
+    };
+    let (mapper, again) = (mapper()?, mapper()?);
     let rules = Rules::new(sync, layout, correction).map_err(RunError::Table)?;
-    let rejects = RejectLog::create(spool, &file_name(record), &header.names, header.delimiter)?;
-    let seed = RandomState::new().build_hasher().finish();
-    let mut reading = Reading {
-        mapper,
-        index: FileIndex::new(layout, seed),
-        users: SpillWriter::new(scratch(spool)?),
+    let rejects = RejectLog::create(spool, &name, &header.names, header.delimiter)?;
+    let digester = Digester::new(layout, RandomState::new().build_hasher().finish());
+    let index = FileIndex::new(digester.clone());
+    let users = FileUsers::new(decoder.rereader()?, again);
+    Ok(FileRows {
+        side: FileSide { index, whole: false, users },
         rejects,
         figures: Figures { correction, ..Figures::default() },
-        mirror: sync.action == Action::Mirror,
-    };
-    let mut rows = FileReader { decoder, watch: &ports.watch };
-    match by_collation(layout) {
-        false => reading.all(&mut rows, layout)?,
-        true => reading.all_by_form(&mut rows, layout, ports)?,
-    }
-    if let Some(file) = &mut record.file {
-        file.rows = Some(reading.figures.counts.read);
-    }
-    record.counts = reading.figures.counts;
-    let Reading { index, users, rejects, figures, .. } = reading;
-    Ok(FileRows {
-        decoder: rows.decoder,
-        index,
-        users: users.finish()?,
-        rejects,
-        figures,
         rules,
         spool: spool.to_owned(),
+        mirror: sync.action == Action::Mirror,
+        hide: layout.columns[0].sensitive,
+        batches: Some(Batches::new(decoder, mapper, digester, layout)),
     })
-}
-
-fn file_name(record: &Record) -> String {
-    record.file.as_ref().map_or_else(String::new, |file| file.name.clone())
 }
 
 /// A list of users to remove needs nothing but their ids.
@@ -124,145 +100,127 @@ pub(super) fn mapped_for(action: Action, mapping: &Mapping) -> Mapping {
     mapping
 }
 
-struct FileReader<'a> {
-    decoder: Decoder,
-    watch: &'a Arc<dyn Watch>,
-}
-
-impl FileReader<'_> {
-    /// Reads the next row, and says how far that is. None at the end of the file.
-    fn next(&mut self, row: &mut RawRow, figures: &mut Figures) -> Result<Option<Result<(), Reject>>, RunError> {
-        let size = self.decoder.size();
-        let read = self.decoder.next(row).map_err(|error| RunError::decoding(&format!("line {}", row.line), error))?;
-        if read.is_some() {
-            figures.counts.read += 1;
-            if figures.counts.read.is_multiple_of(PROGRESS_EVERY) {
-                self.watch.at(Progress { step: Step::Read, done: self.decoder.position(), of: Some(size) });
-            }
-        }
-        Ok(read)
-    }
-}
-
-struct Reading {
-    mapper: Mapper,
-    index: FileIndex,
-    users: SpillWriter<FileUser>,
-    rejects: RejectLog,
-    figures: Figures,
-    mirror: bool,
+/// The file while it is read, on a thread of its own, up to the end or until this is dropped.
+pub(super) struct Reading {
+    batches: mpsc::Receiver<Result<Batch, (u64, DecodeError)>>,
+    reader: JoinHandle<()>,
+    size: u64,
+    wanted: Arc<AtomicBool>,
 }
 
 impl Reading {
-    fn all(&mut self, rows: &mut FileReader<'_>, layout: &Layout) -> Result<(), RunError> {
-        let mut row = RawRow::default();
-        let mut user = User::default();
-        while let Some(read) = rows.next(&mut row, &mut self.figures)? {
-            match read {
-                Err(reject) => self.reject(&reject, &row, None)?,
-                Ok(()) => match self.mapper.map(&row, &mut user) {
-                    Mapped::Filtered => self.figures.counts.filtered += 1,
-                    Mapped::Rejected(reject) => self.reject(&reject, &row, user.key.as_deref())?,
-                    Mapped::User => self.user(&mut user, None, &row, layout)?,
-                },
-            }
-        }
-        Ok(())
-    }
-
-    /// The same where a collation compares keys: rows wait for the store's word on their keys, many at once.
-    fn all_by_form(&mut self, rows: &mut FileReader<'_>, layout: &Layout, ports: &Ports) -> Result<(), RunError> {
-        let mut waiting = Vec::new();
-        let mut since = rows.decoder.position();
-        loop {
-            let (mut row, mut user) = (RawRow::default(), User::default());
-            let read = rows.next(&mut row, &mut self.figures)?;
-            let end = read.is_none();
-            match read {
-                None => {}
-                Some(Err(reject)) => waiting.push((row, User::default(), Some(reject))),
-                Some(Ok(())) => match self.mapper.map(&row, &mut user) {
-                    Mapped::Filtered => self.figures.counts.filtered += 1,
-                    Mapped::Rejected(reject) => waiting.push((row, user, Some(reject))),
-                    Mapped::User => waiting.push((row, user, None)),
-                },
-            }
-            if end || waiting.len() >= WAITING || rows.decoder.position() - since >= WAITING_SIZE {
-                self.with_forms(std::mem::take(&mut waiting), layout, ports)?;
-                since = rows.decoder.position();
-            }
-            if end {
-                return Ok(());
-            }
+    /// The next rows. None: the file has ended.
+    pub async fn next(&mut self) -> Result<Option<Batch>, RunError> {
+        match self.batches.recv().await {
+            Some(Ok(batch)) => Ok(Some(batch)),
+            Some(Err((line, error))) => Err(RunError::decoding(&format!("line {line}"), error)),
+            // A reader that ends without a word has met a defect of its own.
+            None => match (&mut self.reader).await {
+                Ok(()) => Ok(None),
+                Err(error) => Err(std::io::Error::other(error).into()),
+            },
         }
     }
 
-    fn with_forms(
-        &mut self,
-        waiting: Vec<(RawRow, User, Option<Reject>)>,
-        layout: &Layout,
-        ports: &Ports,
-    ) -> Result<(), RunError> {
-        let mut keys = Rows::new(1);
-        waiting.iter().for_each(|(_, user, _)| keys.push(user.key.as_deref()));
-        let forms = tokio::runtime::Handle::current().block_on(ports.store.key_forms(layout, &keys))?;
-        for (at, (row, mut user, reject)) in waiting.into_iter().enumerate() {
-            let form = forms.row(at).get(0);
-            match reject {
-                Some(reject) => self.reject(&reject, &row, form)?,
-                None => self.user(&mut user, form, &row, layout)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// `form`: the key as the index has it, where that is another.
-    fn user(&mut self, user: &mut User, form: Option<&str>, row: &RawRow, layout: &Layout) -> Result<(), RunError> {
-        let key = user.key.as_deref().unwrap_or_default();
-        let form = form.unwrap_or(key);
-        if let Some(earlier) = self.index.find(form) {
-            let first = match earlier {
-                Found::Rejected { line, .. } => line,
-                Found::User { place, .. } => self.users.at(place)?.line,
-            };
-            let reject = Reject {
-                line: row.line,
-                column: None,
-                value: Some(key.chars().take(100).collect()),
-                code: RejectCode::DuplicateKey,
-                message: format!(
-                    "the user id stands in line {first} already, and the first row counts: remove one of them"
-                ),
-                sensitive: layout.columns[0].sensitive,
-            };
-            return self.reject(&reject, row, Some(form));
-        }
-        // The key decides who is compared, it is not compared itself.
-        for (at, column) in layout.columns.iter().enumerate() {
-            user.specified[at] &= matches!(column.role, Role::Mapped | Role::Cleared);
-        }
-        let record = FileUser {
-            line: row.line,
-            offset: row.offset,
-            values: user.values.clone(),
-            specified: user.specified.clone(),
-        };
-        let place = self.users.push(&record)?;
-        self.index.insert(form, &user.values, &user.specified, place);
-        Ok(())
-    }
-
-    /// Refuses a row. Without a `key` anybody could be meant: one that is no value of the key's column is as unreadable as
-    /// one that is cut off. The `key` is as the index has keys.
-    fn reject(&mut self, reject: &Reject, row: &RawRow, key: Option<&str>) -> Result<(), RunError> {
-        self.figures.counts.rejected += 1;
-        self.figures.key_unreadable |= self.mirror && key.is_none();
-        if let Some(key) = key
-            && self.index.find(key).is_none()
-        {
-            self.index.insert_rejected(key, row.line);
-        }
-        self.rejects.write(reject, row)?;
-        Ok(())
+    /// From now on, batches say what an added user's row would have.
+    pub fn want_rows(&self) {
+        self.wanted.store(true, Ordering::Relaxed);
     }
 }
+
+impl FileRows {
+    /// Begins to read the rows. None: they are read.
+    pub fn begin(&mut self) -> Option<Reading> {
+        let mut rows = self.batches.take()?;
+        let (send, batches) = mpsc::channel(AHEAD);
+        let (size, wanted) = (rows.size(), Arc::<AtomicBool>::default());
+        let want = wanted.clone();
+        let reader = tokio::task::spawn_blocking(move || {
+            while let Some(batch) = rows.next(want.load(Ordering::Relaxed)).transpose() {
+                let failed = batch.is_err();
+                if send.blocking_send(batch).is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Some(Reading { batches, reader, size, wanted })
+    }
+
+    /// Takes in what was read. `forms` of its keys, where a collation compares them.
+    pub fn take(
+        &mut self,
+        batch: &mut Batch,
+        forms: Option<&Rows>,
+        reading: &Reading,
+        watch: &dyn Watch,
+    ) -> Result<(), RunError> {
+        if self.figures.counts.read == 0 && batch.position > 0 {
+            // As many keys as it will likely have: it would be a pity to rehash a million.
+            let rows = reading.size.saturating_mul(batch.read) / batch.position;
+            self.side.index.expect(usize::try_from(rows).unwrap_or_default().min(MOST_EXPECTED));
+        }
+        let counts = &mut self.figures.counts;
+        counts.read += batch.read;
+        counts.filtered += batch.filtered;
+        self.side.index.learn(std::mem::take(&mut batch.masks));
+        for (at, row) in batch.rows.iter_mut().enumerate() {
+            let form = forms.and_then(|forms| forms.row(at).get(0)).map(|form| self.side.index.key_digest(form));
+            match row {
+                FileRow::User(user) => {
+                    user.key = form.unwrap_or(user.key);
+                    if let Err(earlier) = self.side.index.insert(user) {
+                        self.twice(user, earlier)?;
+                    }
+                }
+                FileRow::Refused(refused) => {
+                    refused.key = form.or(refused.key);
+                    self.refuse(refused)?;
+                }
+            }
+        }
+        watch.at(Progress { step: Step::Read, done: batch.position, of: Some(reading.size) });
+        Ok(())
+    }
+
+    /// The file is read to its end.
+    pub fn ended(&mut self, record: &mut Record) {
+        self.side.whole = true;
+        if let Some(file) = &mut record.file {
+            file.rows = Some(self.figures.counts.read);
+        }
+        record.counts = self.figures.counts;
+    }
+
+    /// The id stands in the file already: the first row counts.
+    fn twice(&mut self, user: &Taken, earlier: Found) -> Result<(), RunError> {
+        let (Found::User(_, Place { line, .. }) | Found::Rejected(_, Place { line, .. })) = earlier;
+        let key = self.side.users.key(user.at)?.chars().take(100).collect();
+        let message =
+            format!("the user id stands in line {line} already, and the first row counts: remove one of them");
+        let reject = Reject {
+            line: user.at.line.into(),
+            column: None,
+            value: Some(key),
+            code: RejectCode::DuplicateKey,
+            message,
+            sensitive: self.hide,
+        };
+        self.figures.counts.rejected += 1;
+        Ok(self.rejects.write(&reject, self.side.users.row(user.at)?)?)
+    }
+
+    /// A row is refused. Without a key anybody could be meant: one that is no value of the key's column is as unreadable as
+    /// one that is cut off.
+    fn refuse(&mut self, RefusedRow { key, reject, row }: &RefusedRow) -> Result<(), RunError> {
+        self.figures.counts.rejected += 1;
+        self.figures.key_unreadable |= self.mirror && key.is_none();
+        if let Some(key) = key {
+            let line = u32::try_from(row.line).unwrap_or(u32::MAX);
+            self.side.index.insert_rejected(*key, Place { offset: row.offset, line });
+        }
+        Ok(self.rejects.write(reject, row)?)
+    }
+}
+
+/// Keys for which room is made at once, at most: nobody's first rows make this process take more.
+const MOST_EXPECTED: usize = 4_000_000;

@@ -18,7 +18,6 @@ use super::{
 use crate::{
     api::Action,
     model::{
-        change::FileUser,
         job::{After, Job},
         ledger::{LedgerRow, OpenStep},
         plan::Layout,
@@ -27,7 +26,8 @@ use crate::{
     },
     ports::Ports,
     sync::{
-        decode::RawRow,
+        diff::FileSide,
+        index::Place,
         render::{
             changes::ChangesWriter,
             records::RecordsWriter,
@@ -72,13 +72,10 @@ pub(super) fn stage(
 
 /// Adds the rows that the database refused: they are read again as they came.
 fn late_rejects(file: &mut FileRows, late: SpillWriter<LateReject>) -> Result<(), RunError> {
-    let mut row = RawRow::default();
     for late in late.finish()?.read()? {
         let late = late?;
-        file.decoder
-            .reread(late.offset, late.reject.line, &mut row)
-            .map_err(|error| RunError::decoding(&format!("line {}", late.reject.line), error))?;
-        file.rejects.write(&late.reject, &row)?;
+        let line = u32::try_from(late.reject.line).unwrap_or(u32::MAX);
+        file.rejects.write(&late.reject, file.side.users.row(Place { offset: late.offset, line })?)?;
     }
     Ok(file.rejects.finish()?)
 }
@@ -88,7 +85,7 @@ fn changes(
     job: &Job,
     spool: &Path,
     layout: &Layout,
-    file: &FileRows,
+    file: &mut FileRows,
     compared: &Compared,
     record: &mut Record,
 ) -> Result<(), RunError> {
@@ -115,13 +112,13 @@ fn changes(
         }
     }
     if job.sync.action != Action::Delete {
-        let mut users = file.users.read()?;
-        for (_, place) in file.index.unseen().filter(|(user, _)| !compared.not_added.contains(user)) {
-            let added: FileUser = users.at(place)?;
-            changes.added(added.key(), added.line)?;
-            records.added(added.key(), added.line)?;
+        let FileSide { index, users, .. } = &mut file.side;
+        for (_, place) in index.unseen().filter(|(user, _)| !compared.not_added.contains(user)) {
+            let (key, line) = (users.key(place)?, place.line.into());
+            changes.added(key, line)?;
+            records.added(key, line)?;
             if sample.len() < SAMPLE {
-                sample.push(sample_added(added.key(), added.line, layout));
+                sample.push(sample_added(key, line, layout));
             }
         }
     }

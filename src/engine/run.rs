@@ -10,7 +10,7 @@ use super::{
     look::look,
     outcome::{Ended, Ending, Record, RunError, TakenOver, Told},
     probe::{claim_of, table},
-    read::{FileRows, read},
+    read::{self, FileRows},
     report, settle,
 };
 use crate::{
@@ -69,11 +69,10 @@ async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> R
     record.lap(Step::Fetch);
     let Some(fetched) = fetched else { return Ok(Ending::because(Reason::NoFile)) };
     let approved = approved(job, record, &fetched.sha256)?; //               pure: is it still the one?
-    let mut file = read(job, &layout, spool, ports, record)?; //             rows → users and rejects
-    record.lap(Step::Read);
+    let mut file = read::open(job, &layout, spool, record)?; //              header, mapping
 
     for _ in 0..TRIES {
-        let compared = compare(job, ports, &layout, &mut file, record).await?; // effect: what is there
+        let compared = compare(job, ports, &layout, &mut file, record).await?; // effect: the rows, and what is there
         record.lap(Step::Compare);
         if hold(job, approved.as_ref(), &compared, record) || job.mode == Mode::Simulation {
             return planned(job, ports, spool, &layout, file, compared, record);

@@ -2,26 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A user as the file has them: checked, canonical, set aside until the table is compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileUser {
-    /// The physical line on which the row begins.
-    pub line: u64,
-    /// Where the row begins in the text that was read.
-    pub offset: u64,
-    /// [`crate::model::plan::Layout::columns`] in order; the empty value where the row says nothing.
-    pub values: Vec<Option<String>>,
-    /// Which of them take part in comparing and changing an existing user.
-    pub specified: Vec<bool>,
-}
-
-impl FileUser {
-    /// The match key.
-    pub fn key(&self) -> &str {
-        self.values[0].as_deref().unwrap_or_default()
-    }
-}
-
 /// What happens to one user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ChangeKind {

@@ -1,8 +1,10 @@
 //! Many rows of nullable text in two allocations.
 
+use serde::{Deserialize, Serialize};
+
 /// Rows of equal width. A cell is text or NULL; all text lies in one buffer, so that a million rows
 /// cost no million allocations.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rows {
     width: usize,
     text: String,

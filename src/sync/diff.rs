@@ -8,15 +8,17 @@ use std::{
 
 use super::{
     guard::Figures,
-    index::{FileIndex, Found, UserRef},
+    index::{FileIndex, Found, Place, UserRef},
     layout::is_empty,
-    spill::{Spill, SpillReader, SpillWriter},
+    spill::{Spill, SpillWriter},
+    users::FileUsers,
     value::canonical,
 };
 use crate::{
     api::{Action, ConflictMode},
     model::{
-        change::{Change, ChangeKind, FileUser},
+        change::{Change, ChangeKind},
+        counts::Counts,
         job::{Removal, SyncJob},
         plan::{Layout, Role},
         rows::Row,
@@ -99,12 +101,20 @@ pub struct Plan {
     pub figures: Figures,
 }
 
+/// The file's side of a comparison.
+pub struct FileSide {
+    /// What is known of its users by now.
+    pub index: FileIndex,
+    /// Whether that is all of them.
+    pub whole: bool,
+    /// Reads their rows once more.
+    pub users: FileUsers,
+}
+
 /// A comparison at work: takes the table's rows in any order.
 pub struct Comparison<'a> {
     rules: &'a Rules,
     layout: &'a Layout,
-    index: &'a mut FileIndex,
-    users: SpillReader<FileUser>,
     deactivated: &'a Deactivated,
     scratch: &'a (dyn Fn() -> io::Result<File> + Sync),
     changes: BTreeMap<ChangeKind, SpillWriter<Change>>,
@@ -114,61 +124,61 @@ pub struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// Begins with the figures of reading the file. `scratch` makes an empty temporary file.
+    /// Begins. `scratch` makes an empty temporary file.
     pub fn new(
         rules: &'a Rules,
         layout: &'a Layout,
-        index: &'a mut FileIndex,
-        users: &Spill<FileUser>,
         deactivated: &'a Deactivated,
-        figures: Figures,
         scratch: &'a (dyn Fn() -> io::Result<File> + Sync),
-    ) -> io::Result<Self> {
-        index.forget_seen();
-        let users = users.read()?;
-        let changes = BTreeMap::new();
-        let (forget, twice) = (Vec::new(), None);
-        Ok(Self { rules, layout, index, users, deactivated, scratch, changes, forget, twice, figures })
+    ) -> Self {
+        let (changes, forget, twice, figures) = Default::default();
+        Self { rules, layout, deactivated, scratch, changes, forget, twice, figures }
     }
 
-    /// Compares one row of the table (the layout's columns in order). `form` is its key as the index has keys: the key
-    /// itself, unless a collation compares it.
-    pub fn row(&mut self, row: Row<'_>, form: Option<&str>) -> io::Result<()> {
+    /// Compares one row of the table (the layout's columns in order). `form` is its key in the form in which the index has keys:
+    /// the key itself, unless a collation compares it. False: the file has said nothing of the user by now, and
+    /// is not read to its end; the row must come again then.
+    pub fn row(&mut self, file: &mut FileSide, row: Row<'_>, form: Option<&str>) -> io::Result<bool> {
         // A row without a key is nobody whom a file could name.
-        let (Some(key), Some(form)) = (row.get(0), form) else { return Ok(()) };
+        let (Some(key), Some(form)) = (row.get(0), form) else { return Ok(true) };
+        let found = file.index.find(form);
+        if found.is_none() && !file.whole {
+            return Ok(false);
+        }
         let inactive = self.rules.removal.as_ref().is_some_and(|marks| marks.on(|at| row.get(at)));
         self.figures.active += u64::from(!inactive);
-        let since = self.since(form);
+        let since = self.since(file, form);
         if !inactive && since.is_some() {
             self.forget.push(key.to_owned());
         }
-        match self.index.find(form) {
-            None => self.absent(row, inactive, since),
-            Some(Found::Rejected { user, .. }) => {
-                self.see(user, key);
-                Ok(())
-            }
-            Some(Found::User { user, .. }) if self.see(user, key) => Ok(()),
-            Some(Found::User { user, place }) => match self.rules.action {
-                Action::Delete => self.listed_for_removal(row, inactive, place),
-                _ => self.present(row, user, place, inactive, since.is_some()),
+        match found {
+            None => self.absent(row, inactive, since)?,
+            Some(Found::Rejected(user, _)) => drop(self.see(file, user, key)),
+            Some(Found::User(user, _)) if self.see(file, user, key) => {}
+            Some(Found::User(user, place)) => match self.rules.action {
+                Action::Delete => self.listed_for_removal(row, inactive, place)?,
+                _ => self.present(file, row, user, place, inactive, since.is_some())?,
             },
         }
+        Ok(true)
     }
 
     /// Notes that the table has the user. True if another row of it was the same user already.
-    fn see(&mut self, user: UserRef, key: &str) -> bool {
-        let before = self.index.see(user);
+    fn see(&mut self, file: &mut FileSide, user: UserRef, key: &str) -> bool {
+        let before = file.index.see(user);
         if before && self.twice.is_none() {
             self.twice = Some(key.to_owned());
         }
         before
     }
 
-    /// The table is read.
-    pub fn finish(self) -> io::Result<Plan> {
-        let mut figures = self.figures;
-        let unseen = self.index.unseen().count() as u64;
+    /// The table is read, and so is the file, with these figures.
+    pub fn finish(self, file: &FileSide, read: Figures) -> io::Result<Plan> {
+        let Counts { read: rows, filtered, rejected, .. } = read.counts;
+        let counts = Counts { read: rows, filtered, rejected, ..self.figures.counts };
+        let Figures { key_unreadable, correction, .. } = read;
+        let mut figures = Figures { counts, key_unreadable, correction, ..self.figures };
+        let unseen = file.index.unseen().count() as u64;
         match self.rules.action {
             Action::Delete => figures.counts.unchanged += unseen,
             Action::Upsert | Action::Mirror => figures.counts.added += unseen,
@@ -177,11 +187,11 @@ impl<'a> Comparison<'a> {
         Ok(Plan { changes: changes.collect::<io::Result<_>>()?, forget: self.forget, twice: self.twice, figures })
     }
 
-    fn since(&self, form: &str) -> Option<u64> {
+    fn since(&self, file: &FileSide, form: &str) -> Option<u64> {
         if self.deactivated.is_empty() {
             return None;
         }
-        self.deactivated.get(&self.index.key_digest(form)).copied()
+        self.deactivated.get(&file.index.key_digest(form)).copied()
     }
 
     /// A user whom the file doesn't name.
@@ -199,23 +209,22 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn listed_for_removal(&mut self, row: Row<'_>, inactive: bool, place: u64) -> io::Result<()> {
+    fn listed_for_removal(&mut self, row: Row<'_>, inactive: bool, place: Place) -> io::Result<()> {
         if inactive {
             self.figures.counts.unchanged += 1;
             return Ok(());
         }
-        let user = self.users.at(place)?;
-        self.remove(row, Some((user.line, user.offset)))
+        self.remove(row, Some(place))
     }
 
-    fn remove(&mut self, row: Row<'_>, from: Option<(u64, u64)>) -> io::Result<()> {
+    fn remove(&mut self, row: Row<'_>, from: Option<Place>) -> io::Result<()> {
         match self.rules.removal {
             None => self.push_removal(ChangeKind::Delete, row, from),
             Some(_) => self.push_removal(ChangeKind::Deactivate, row, from),
         }
     }
 
-    fn push_removal(&mut self, kind: ChangeKind, row: Row<'_>, from: Option<(u64, u64)>) -> io::Result<()> {
+    fn push_removal(&mut self, kind: ChangeKind, row: Row<'_>, from: Option<Place>) -> io::Result<()> {
         let old = owned(row);
         let mut new = Vec::new();
         if let (ChangeKind::Deactivate, Some(marks)) = (kind, &self.rules.removal) {
@@ -224,12 +233,20 @@ impl<'a> Comparison<'a> {
         }
         self.figures.counts.removed += 1;
         self.figures.removals += 1;
-        let (line, offset) = from.unzip();
+        let (line, offset) = from.map(|place| (u64::from(place.line), place.offset)).unzip();
         self.push(Change { kind, line, offset, old, new })
     }
 
     /// A user whom the file names.
-    fn present(&mut self, row: Row<'_>, user: UserRef, place: u64, inactive: bool, ours: bool) -> io::Result<()> {
+    fn present(
+        &mut self,
+        file: &mut FileSide,
+        row: Row<'_>,
+        user: UserRef,
+        place: Place,
+        inactive: bool,
+        ours: bool,
+    ) -> io::Result<()> {
         let restore = match &self.rules.removal {
             Some(marks) if inactive && ours => marks.restore.as_slice(),
             _ => &[],
@@ -239,11 +256,11 @@ impl<'a> Comparison<'a> {
             self.figures.counts.skipped += 1;
             return Ok(());
         }
-        if restore.is_empty() && self.index.equal(user, row.cells()) == Some(true) {
+        if restore.is_empty() && file.index.equal(user, row.cells()) == Some(true) {
             self.figures.counts.unchanged += 1;
             return Ok(());
         }
-        let user = self.users.at(place)?;
+        let user = file.users.user(place)?;
         let old = owned(row);
         let mut new = old.clone();
         if !skip {
@@ -259,7 +276,7 @@ impl<'a> Comparison<'a> {
             return Ok(());
         }
         self.push_update(
-            Change { kind: ChangeKind::Update, line: Some(user.line), offset: Some(user.offset), old, new },
+            Change { kind: ChangeKind::Update, line: Some(place.line.into()), offset: Some(place.offset), old, new },
             ours,
         )
     }

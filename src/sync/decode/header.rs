@@ -26,6 +26,8 @@ pub struct Header {
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// The longest header, in bytes.
 const LONGEST: usize = 1 << 20;
+/// How many bytes are read at once.
+const AT_ONCE: usize = 64 << 10;
 /// How many rows behind the header say which delimiter it is.
 const LOOKED_AT: usize = 20;
 
@@ -36,7 +38,7 @@ pub(super) fn read(
     options: &CsvOptions,
     encoding: &'static str,
 ) -> Result<(Header, u64, u64), DecodeError> {
-    let mut lines = Lines::new(text.try_clone()?, start, 1);
+    let mut lines = Lines::new(text.try_clone()?, start, 1, AT_ONCE);
     let mut first = Vec::new();
     let mut line = next_line(&mut lines, &mut first)?;
     let mut said = options.delimiter;
@@ -104,7 +106,7 @@ fn sep(line: &[u8]) -> Option<u8> {
 
 /// The delimiter with which the most rows have as many cells as the header, and the header the most.
 fn likely(text: &File, start: u64, number: u64) -> io::Result<u8> {
-    let mut lines = Lines::new(text.try_clone()?, start, number);
+    let mut lines = Lines::new(text.try_clone()?, start, number, AT_ONCE);
     let mut sample = Vec::new();
     while sample.len() <= LOOKED_AT {
         let mut line = Vec::new();

@@ -32,9 +32,9 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Lines from `offset` on, of which the first has this number.
-    pub fn new(file: File, offset: u64, number: u64) -> Self {
-        Self { bytes: BufReader::with_capacity(256 << 10, At { file, offset }), offset, number }
+    /// Lines from `offset` on, of which the first has this number; `buffer` bytes are read at once.
+    pub fn new(file: File, offset: u64, number: u64, buffer: usize) -> Self {
+        Self { bytes: BufReader::with_capacity(buffer, At { file, offset }), offset, number }
     }
 
     /// Goes on at another line.

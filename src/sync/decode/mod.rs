@@ -39,12 +39,19 @@ pub enum DecodeError {
 
 /// Reads a spooled file row by row, in bounded memory.
 pub struct Decoder {
+    text: File,
     header: Header,
     records: Records,
-    again: Records,
     size: u64,
 }
 
+/// Reads single rows of a file once more.
+pub struct Rereader(Records);
+
+/// How many bytes are read at once, row after row.
+const STREAM: usize = 256 << 10;
+/// The same where rows are read here and there.
+const JUMP: usize = 16 << 10;
 /// How much of the file's beginning is looked at to find out what it is.
 const SAMPLE: usize = 64 << 10;
 
@@ -65,10 +72,8 @@ impl Decoder {
         };
         let size = text.metadata()?.len();
         let (header, start, line) = header::read(&text, start, options, found.encoding.name())?;
-        let records =
-            |start, line| Ok::<_, io::Error>(Records::new(Lines::new(text.try_clone()?, start, line), &header));
-        let (records, again) = (records(start, line)?, records(start, line)?);
-        Ok(Self { header, records, again, size })
+        let records = Records::new(Lines::new(text.try_clone()?, start, line, STREAM), &header);
+        Ok(Self { text, header, records, size })
     }
 
     /// The header.
@@ -82,11 +87,9 @@ impl Decoder {
         Ok(self.records.next(row)?)
     }
 
-    /// Reads the row that begins at `offset` once more.
-    pub fn reread(&mut self, offset: u64, line: u64, row: &mut RawRow) -> Result<(), DecodeError> {
-        self.again.seek(offset, line);
-        self.again.next(row)?;
-        Ok(())
+    /// What reads rows of this file once more, whatever is read here meanwhile.
+    pub fn rereader(&self) -> io::Result<Rereader> {
+        Ok(Rereader(Records::new(Lines::new(self.text.try_clone()?, 0, 1, JUMP), &self.header)))
     }
 
     /// How many bytes of the text are read.
@@ -97,6 +100,14 @@ impl Decoder {
     /// How many bytes the text has.
     pub fn size(&self) -> u64 {
         self.size
+    }
+}
+
+impl Rereader {
+    /// Reads the row that begins at `offset`, on that line. Only rows that were not refused are read as they were.
+    pub fn read(&mut self, offset: u64, line: u64, row: &mut RawRow) -> io::Result<()> {
+        self.0.seek(offset, line);
+        self.0.next(row).map(drop)
     }
 }
 

@@ -315,9 +315,10 @@ fn rows_are_read_again() {
         }
     }
     assert_eq!(seen.len(), 2);
+    let mut rereader = decoder.rereader().unwrap();
     for expected in seen.iter().rev().chain(&seen) {
         let mut again = RawRow::default();
-        decoder.reread(expected.offset, expected.line, &mut again).unwrap();
+        rereader.read(expected.offset, expected.line, &mut again).unwrap();
         assert_eq!(again.cells().collect::<Vec<_>>(), expected.cells().collect::<Vec<_>>());
         assert_eq!((again.line, again.offset), (expected.line, expected.offset));
     }
@@ -325,7 +326,7 @@ fn rows_are_read_again() {
     let mut decoder = open(file);
     decoder.next(&mut row).unwrap();
     let mut again = RawRow::default();
-    decoder.reread(row.offset, row.line, &mut again).unwrap();
+    decoder.rereader().unwrap().read(row.offset, row.line, &mut again).unwrap();
     assert_eq!(again.cell(1), "2");
     decoder.next(&mut row).unwrap();
     assert_eq!(row.cell(1), "x\ny");
@@ -384,9 +385,10 @@ proptest! {
                 seen.push(row.clone());
             }
         }
+        let mut rereader = decoder.rereader().unwrap();
         for row in &seen {
             let mut again = RawRow::default();
-            decoder.reread(row.offset, row.line, &mut again).unwrap();
+            rereader.read(row.offset, row.line, &mut again).unwrap();
             prop_assert_eq!(again.cells().collect::<Vec<_>>(), row.cells().collect::<Vec<_>>());
         }
         if !bytes.contains(&b'"') {

@@ -38,7 +38,7 @@ pub struct User {
     pub key: Option<String>,
     /// The layout's columns in order, canonical; the empty value where the row says nothing.
     pub values: Vec<Option<String>>,
-    /// Which of them take part in comparing and changing an existing user.
+    /// Which of them take part in comparing and changing an existing user; never the key.
     pub specified: Vec<bool>,
 }
 
@@ -102,7 +102,7 @@ impl Mapper {
                 Ok(true) => {}
                 Ok(false) => return Mapped::Filtered,
                 Err(why) => {
-                    user.key = self.key(row);
+                    self.key(row, user);
                     let message = format!("`mapping.filter` can't be evaluated on this row: {why}");
                     return Mapped::Rejected(plain(row, RejectCode::FilterFailed, message));
                 }
@@ -134,15 +134,21 @@ impl Mapper {
         }
     }
 
-    /// The match key alone, where it can be read.
-    fn key(&self, row: &RawRow) -> Option<String> {
-        let mut key = None;
-        self.places.first()?.fill(&self.columns, row, &mut key).ok()?;
-        key
+    /// Reads the match key alone; none where it can't be read.
+    pub fn key(&self, row: &RawRow, user: &mut User) {
+        let key = self.places.first().map(|place| place.fill(&self.columns, row, &mut user.key));
+        if !matches!(key, Some(Ok(_))) {
+            user.key = None;
+        }
     }
 }
 
 impl Place {
+    /// Whether the column's values are compared.
+    fn compared(&self) -> bool {
+        matches!(self.role, Role::Mapped | Role::Cleared)
+    }
+
     /// Fills in the column's value, and says whether it takes part in comparing.
     fn fill(&self, columns: &Columns, row: &RawRow, value: &mut Option<String>) -> Result<bool, Reject> {
         let Some(property) = &self.property else {
@@ -150,14 +156,15 @@ impl Place {
             return Ok(self.role == Role::Cleared);
         };
         match property.cell(columns, row, value)? {
-            Cell::Filled => Ok(self.role != Role::OnCreate),
+            // The key decides who is compared, it is not compared itself.
+            Cell::Filled => Ok(self.compared()),
             Cell::Empty if self.role == Role::Key => {
                 Err(property.reject(row, None, RejectCode::KeyMissing, "the user id is empty: fill it in".to_owned()))
             }
             Cell::Empty => match &self.empty {
                 Some(empty) => {
                     value.clone_from(empty);
-                    Ok(self.role != Role::OnCreate && property.clears)
+                    Ok(self.compared() && property.clears)
                 }
                 None => Err(property.reject(
                     row,

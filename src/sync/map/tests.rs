@@ -180,7 +180,7 @@ fn expressions_find_columns_as_names_do() {
         .with(expression("title", "has(row.Title) ? row.Title : 'none'"), text())
         .with(expression("nothing", "null"), text());
     let expected = vec![some("1"), some("Ada Lovelace"), some("none"), None];
-    assert_eq!(case.values(), (expected, vec![true, true, true, false]));
+    assert_eq!(case.values(), (expected, vec![false, true, true, false]));
     assert_eq!(Case::new("id\n").with(expression("name", "row['x'"), text()).problems().len(), 1);
     let nul = Case::new("id\n1\n").with(expression("name", r"'a\x00'"), text());
     assert_eq!(nul.rejects()[0].code, RejectCode::NulByte);
@@ -196,7 +196,7 @@ fn what_an_empty_cell_means() {
         let one = |property: Property| Case { conflict, ..Case::new(file).with(property, text()) }.values();
         let clears = conflict == ConflictMode::Replace;
         let plain = property("a", &["a"]);
-        assert_eq!(one(plain.clone()).1, [true, clears], "{conflict:?}");
+        assert_eq!(one(plain.clone()).1, [false, clears], "{conflict:?}");
         assert!(one(Property { empty: Some(EmptyCell::Clear), ..plain.clone() }).1[1]);
         assert!(!one(Property { empty: Some(EmptyCell::Keep), ..plain.clone() }).1[1]);
         let filled = one(Property { default: some("x"), ..plain.clone() });
@@ -222,7 +222,7 @@ fn what_an_empty_cell_means() {
 fn columns_without_a_property() {
     let case =
         Case::new("id\n1\n").also(column("note", text()), Role::Cleared).also(column("gone", text()), Role::Removal);
-    assert_eq!(case.values(), (vec![some("1"), None, None], vec![true, true, false]));
+    assert_eq!(case.values(), (vec![some("1"), None, None], vec![false, true, false]));
 }
 
 #[test]
