@@ -1,12 +1,12 @@
 //! Apply: the plan becomes rows of the database, inside one transaction that is not committed yet.
 
-use std::io;
+use std::{collections::HashSet, io, sync::Arc};
 
 use super::{
     again::Tries,
     compare::{BATCH, Compared, late},
     outcome::RunError,
-    read::FileRows,
+    read::{FileRows, NewUser},
 };
 use crate::{
     model::{
@@ -18,7 +18,7 @@ use crate::{
         reject::RejectCode,
         rows::Rows,
     },
-    ports::{Apply, Ports, StoreError},
+    ports::{Apply, Ports, StoreError, Watch},
     sync::{
         diff::FileSide,
         index::{Place, UserRef},
@@ -41,7 +41,8 @@ const CHANGES: usize = 2_000;
 const BATCH_SIZE: usize = 4 << 20;
 
 /// Applies the plan: removals, updates, adds. Rows that the database refuses are tried again when all others are
-/// there (a manager may stand behind those who report to them), then they are rejects.
+/// there (a manager may stand behind those who report to them), then they are rejects. `begun`: what the comparison began
+/// already.
 pub(super) async fn apply(
     job: &Job,
     ports: &Ports,
@@ -49,13 +50,15 @@ pub(super) async fn apply(
     layout: &Layout,
     file: &mut FileRows,
     compared: Compared,
+    begun: Option<Applying>,
 ) -> Result<Applied, RunError> {
     let counts = compared.figures().counts;
-    let of = counts.removed + counts.updated + counts.added;
-    ports.watch.at(Progress { step: Step::Apply, done: 0, of: Some(of) });
-    let transaction = ports.store.begin(fence, layout, &job.sync.target.scope).await?;
-    let mut applying =
-        Applying { transaction, ports, layout, done: 0, of, refused_changes: Vec::new(), refused_users: Vec::new() };
+    let mut applying = match begun {
+        Some(begun) => begun,
+        None => Applying::begin(job, ports, fence, layout).await?,
+    };
+    applying.of = counts.removed + counts.updated + counts.added;
+    applying.step(0);
     // First: who is deactivated again by this run must be remembered.
     applying.transaction.forget(&compared.plan.forget).await?;
     applying.changes(&compared).await?;
@@ -63,15 +66,20 @@ pub(super) async fn apply(
     applying.once_more(file, compared).await
 }
 
-struct Applying<'a> {
+/// An open transaction.
+pub(super) struct Applying {
     transaction: Box<dyn Apply>,
-    ports: &'a Ports,
-    layout: &'a Layout,
+    watch: Arc<dyn Watch>,
+    layout: Layout,
     done: u64,
     of: u64,
     refused_changes: Vec<RefusedChanges>,
     /// With their places in the file: the database may refuse as many rows as the file has.
     refused_users: Vec<(UserRef, Place)>,
+    /// Users who are to be added next, and their rows.
+    waiting: (Vec<(UserRef, Place)>, Rows),
+    /// The users of the file up to that number are added, or wait for it.
+    upto: u32,
 }
 
 /// Changes of one kind that were refused at first: where they lie, and what reads them there.
@@ -81,7 +89,66 @@ struct RefusedChanges {
     places: Vec<u64>,
 }
 
-impl Applying<'_> {
+impl Applying {
+    /// Begins the transaction.
+    async fn begin(job: &Job, ports: &Ports, fence: &Fence, layout: &Layout) -> Result<Self, RunError> {
+        Ok(Self {
+            transaction: ports.store.begin(fence, layout, &job.sync.target.scope).await?,
+            watch: ports.watch.clone(),
+            layout: layout.clone(),
+            done: 0,
+            of: 0,
+            refused_changes: Vec::new(),
+            refused_users: Vec::new(),
+            waiting: (Vec::new(), Rows::new(layout.insert_columns().count())),
+            upto: 0,
+        })
+    }
+
+    /// Begins the transaction while the file is still being read: the table has nobody, so there is nothing to be done but to add
+    /// users. Those who are known by now are added.
+    pub async fn early(
+        job: &Job,
+        ports: &Ports,
+        fence: &Fence,
+        layout: &Layout,
+        file: &mut FileRows,
+    ) -> Result<Self, RunError> {
+        let mut applying = Self::begin(job, ports, fence, layout).await?;
+        applying.unseen(file, &HashSet::new()).await?;
+        Ok(applying)
+    }
+
+    /// Adds users who are new in the file; `rows` are those of the batch that they are of, where it has them.
+    pub async fn add(&mut self, file: &mut FileRows, new: &[NewUser], rows: Option<&Rows>) -> Result<(), RunError> {
+        let Some(rows) = rows else { return self.unseen(file, &HashSet::new()).await };
+        for NewUser { user, place, number } in new {
+            self.waiting.0.push((*user, *place));
+            self.waiting.1.push_row(rows.row(*number).cells());
+        }
+        self.upto = file.side.index.len();
+        if self.waiting.0.len() >= BATCH || self.waiting.1.size() >= BATCH_SIZE {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Undoes everything.
+    pub async fn rollback(self) -> Result<(), RunError> {
+        Ok(self.transaction.rollback().await?)
+    }
+
+    /// Adds those who wait for it.
+    async fn flush(&mut self) -> Result<(), RunError> {
+        let (users, rows) = &mut self.waiting;
+        let refused = self.transaction.add(rows).await?;
+        self.refused_users.extend(refused.iter().map(|row| users[row.index]));
+        self.done += users.len() as u64;
+        users.clear();
+        rows.clear();
+        Ok(())
+    }
+
     async fn changes(&mut self, compared: &Compared) -> Result<(), RunError> {
         for (kind, spill) in &compared.plan.changes {
             let mut changes = spill.read()?;
@@ -103,20 +170,29 @@ impl Applying<'_> {
     }
 
     async fn users(&mut self, file: &mut FileRows, compared: &Compared) -> Result<(), RunError> {
-        if compared.plan.figures.counts.added == 0 {
-            return Ok(());
+        if compared.plan.figures.counts.added > 0 {
+            self.unseen(file, &compared.not_added).await?;
         }
+        self.flush().await
+    }
+
+    /// Adds the users of the file who are not in the table, from the first on who is not added yet.
+    async fn unseen(&mut self, file: &mut FileRows, but: &HashSet<UserRef>) -> Result<(), RunError> {
+        self.flush().await?;
         let FileSide { index, users, .. } = &mut file.side;
-        let mut unseen = index.unseen().filter(|(user, _)| !compared.not_added.contains(user));
+        let added = self.upto;
+        let mut unseen = index.unseen().filter(|(user, _)| user.number() >= added && !but.contains(user));
         loop {
-            let (batch, rows) = self.next_users(users, &mut unseen)?;
+            let (batch, rows) = next_users(&self.layout, users, &mut unseen)?;
             if batch.is_empty() {
-                return Ok(());
+                break;
             }
             let refused = self.transaction.add(&rows).await?;
             self.refused_users.extend(refused.iter().map(|row| batch[row.index]));
             self.step(batch.len());
         }
+        self.upto = index.len();
+        Ok(())
     }
 
     /// Tries the refused rows again, now that their neighbours are there.
@@ -133,7 +209,7 @@ impl Applying<'_> {
         while let Some(mut refusals) = tries.next(file)? {
             let mut again = tries.rows.iter().copied();
             loop {
-                let (batch, rows) = self.next_users(&mut file.side.users, &mut again)?;
+                let (batch, rows) = next_users(&self.layout, &mut file.side.users, &mut again)?;
                 if batch.is_empty() {
                     break;
                 }
@@ -178,27 +254,27 @@ impl Applying<'_> {
         self.layout.columns[0].sensitive
     }
 
-    /// The next users to add, as many as are written at once, and their rows.
-    fn next_users(
-        &self,
-        users: &mut FileUsers,
-        who: &mut impl Iterator<Item = (UserRef, Place)>,
-    ) -> io::Result<(Vec<(UserRef, Place)>, Rows)> {
-        let mut batch = Vec::new();
-        let mut rows = Rows::new(self.layout.insert_columns().count());
-        while batch.len() < BATCH && rows.size() < BATCH_SIZE {
-            let Some((user, place)) = who.next() else { break };
-            let values = &users.user(place)?.values;
-            rows.push_row(self.layout.insert_columns().map(|(at, _)| values[at].as_deref()));
-            batch.push((user, place));
-        }
-        Ok((batch, rows))
-    }
-
     fn step(&mut self, done: usize) {
         self.done += done as u64;
-        self.ports.watch.at(Progress { step: Step::Apply, done: self.done, of: Some(self.of) });
+        self.watch.at(Progress { step: Step::Apply, done: self.done, of: Some(self.of) });
     }
+}
+
+/// The next users to add, as many as are written at once, and their rows.
+fn next_users(
+    layout: &Layout,
+    users: &mut FileUsers,
+    who: &mut impl Iterator<Item = (UserRef, Place)>,
+) -> io::Result<(Vec<(UserRef, Place)>, Rows)> {
+    let mut batch = Vec::new();
+    let mut rows = Rows::new(layout.insert_columns().count());
+    while batch.len() < BATCH && rows.size() < BATCH_SIZE {
+        let Some((user, place)) = who.next() else { break };
+        let values = &users.user(place)?.values;
+        rows.push_row(layout.insert_columns().map(|(at, _)| values[at].as_deref()));
+        batch.push((user, place));
+    }
+    Ok((batch, rows))
 }
 
 impl Compared {

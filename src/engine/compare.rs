@@ -6,15 +6,18 @@ use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    apply::Applying,
     later::Later,
     outcome::{Record, RunError},
-    read::{FileRows, Reading},
+    read::{FileRows, NewUser, Reading},
     spool::scratch,
 };
 use crate::{
+    api::Action,
     model::{
         change::ChangeKind,
         job::{Job, Removal},
+        ledger::Fence,
         plan::Layout,
         progress::{Progress, Step},
         reject::{Reject, RejectCode},
@@ -87,13 +90,17 @@ pub(super) fn late(line: u64, offset: u64, key: &str, code: RejectCode, message:
 
 /// Reads the table and compares each user. The first time the file is read beside it: each of the two takes its time, and they
 /// have a processor each.
+///
+/// Where the table has nobody, there is nothing to compare: an import (it has a `fence`) begins to add the users while the file is
+/// still being read. Then that transaction comes with it.
 pub(super) async fn compare(
     job: &Job,
     ports: &Ports,
+    fence: Option<&Fence>,
     layout: &Layout,
     file: &mut FileRows,
     record: &mut Record,
-) -> Result<Compared, RunError> {
+) -> Result<(Compared, Option<Applying>), RunError> {
     let deactivated = deactivated(job, ports, layout, file).await?;
     let spool = file.spool.clone();
     let scratch = move || scratch(&spool);
@@ -104,6 +111,8 @@ pub(super) async fn compare(
     let mut table = ports.store.scan(layout, &job.sync.target.scope).await?;
     let mut later = Later::new(layout.columns.len(), &scratch);
     let (mut done, mut ended) = (0, false);
+    let fence = fence.filter(|_| job.sync.action != Action::Delete && job.sync.target.scope.is_empty());
+    let mut adding = Adding::Not;
     while reading.is_some() || !ended {
         // Rows of the table that come before the file has said something of them would have to be set aside.
         let ready = reading.is_none() || done + AHEAD <= u64::from(file.side.index.len());
@@ -116,7 +125,9 @@ pub(super) async fn compare(
                         None => None,
                     };
                     // Computation: it may hold this thread, not the runtime.
-                    tokio::task::block_in_place(|| file.take(&mut batch, forms.as_ref(), reading, &*ports.watch))?;
+                    let take = || file.take(&mut batch, forms.as_ref(), reading, &*ports.watch);
+                    let new = tokio::task::block_in_place(take)?;
+                    adding.add(file, &new, batch.inserted.as_ref()).await?;
                 }
                 _ => {
                     reading = None;
@@ -125,7 +136,13 @@ pub(super) async fn compare(
                 }
             },
             batch = table.try_next(), if !ended && ready => match batch? {
-                None => ended = true,
+                None => {
+                    ended = true;
+                    if let (0, Some(fence), Some(reading)) = (done, fence, &reading) {
+                        adding = Adding::begin(job, ports, fence, layout, file).await?;
+                        reading.want_rows();
+                    }
+                }
                 Some(batch) => {
                     done += batch.len() as u64;
                     let forms = key_forms(ports, layout, &batch).await?;
@@ -141,6 +158,7 @@ pub(super) async fn compare(
         }
     }
     drop(table);
+    let begun = adding.end()?;
     let plan = tokio::task::block_in_place(|| {
         later.read(|row, form| comparison.row(&mut file.side, row, form).map(drop))?;
         comparison.finish(&file.side, file.figures)
@@ -158,11 +176,57 @@ pub(super) async fn compare(
     let mut compared = Compared { plan, late, not_added: HashSet::new(), not_changed: HashSet::new() };
     outside(job, ports, layout, file, &mut compared).await?;
     record.counts = compared.figures().counts;
-    Ok(compared)
+    Ok((compared, begun))
 }
 
 /// The file is to be so many users ahead of the table.
 const AHEAD: u64 = 16_384;
+
+/// Whether users are added while the file is still being read.
+enum Adding {
+    Not,
+    At(Box<Applying>),
+    /// Somebody else began to add users as well: once the file is read, all is compared.
+    Overtaken(String),
+}
+
+impl Adding {
+    async fn begin(
+        job: &Job,
+        ports: &Ports,
+        fence: &Fence,
+        layout: &Layout,
+        file: &mut FileRows,
+    ) -> Result<Self, RunError> {
+        Self::or_overtaken(
+            Applying::early(job, ports, fence, layout, file).await.map(|begun| Self::At(Box::new(begun))),
+        )
+    }
+
+    async fn add(&mut self, file: &mut FileRows, new: &[NewUser], rows: Option<&Rows>) -> Result<(), RunError> {
+        if let Self::At(applying) = self
+            && let Err(error) = applying.add(file, new, rows).await
+        {
+            *self = Self::or_overtaken(Err(error))?;
+        }
+        Ok(())
+    }
+
+    fn or_overtaken(begun: Result<Self, RunError>) -> Result<Self, RunError> {
+        match begun {
+            Err(RunError::Store(StoreError::Stale(why))) => Ok(Self::Overtaken(why)),
+            other => other,
+        }
+    }
+
+    fn end(self) -> Result<Option<Applying>, RunError> {
+        match self {
+            Self::Not => Ok(None),
+            Self::At(applying) => Ok(Some(*applying)),
+            Self::Overtaken(why) => Err(StoreError::Stale(why).into()),
+        }
+    }
+}
 
 async fn next_batch(reading: &mut Option<Reading>) -> Result<Option<Batch>, RunError> {
     match reading {

@@ -33,7 +33,7 @@ use crate::{
         diff::{FileSide, Rules},
         digest::Digester,
         guard::Figures,
-        index::{FileIndex, Found, Place, Taken},
+        index::{FileIndex, Found, Place, Taken, UserRef},
         map::Mapper,
         users::FileUsers,
     },
@@ -100,6 +100,15 @@ pub(super) fn mapped_for(action: Action, mapping: &Mapping) -> Mapping {
     mapping
 }
 
+/// A user of a batch whom the file did not name before.
+#[derive(Clone, Copy)]
+pub(super) struct NewUser {
+    pub user: UserRef,
+    pub place: Place,
+    /// Which of the batch's users it is, from 0.
+    pub number: usize,
+}
+
 /// The file while it is read, on a thread of its own, up to the end or until this is dropped.
 pub(super) struct Reading {
     batches: mpsc::Receiver<Result<Batch, (u64, DecodeError)>>,
@@ -146,14 +155,14 @@ impl FileRows {
         Some(Reading { batches, reader, size, wanted })
     }
 
-    /// Takes in what was read. `forms` of its keys, where a collation compares them.
+    /// Takes in what was read, and says who is new in the file. `forms` of its keys, where a collation compares them.
     pub fn take(
         &mut self,
         batch: &mut Batch,
         forms: Option<&Rows>,
         reading: &Reading,
         watch: &dyn Watch,
-    ) -> Result<(), RunError> {
+    ) -> Result<Vec<NewUser>, RunError> {
         if self.figures.counts.read == 0 && batch.position > 0 {
             // As many keys as it will likely have: it would be a pity to rehash a million.
             let rows = reading.size.saturating_mul(batch.read) / batch.position;
@@ -163,14 +172,17 @@ impl FileRows {
         counts.read += batch.read;
         counts.filtered += batch.filtered;
         self.side.index.learn(std::mem::take(&mut batch.masks));
+        let (mut new, mut number) = (Vec::new(), 0);
         for (at, row) in batch.rows.iter_mut().enumerate() {
             let form = forms.and_then(|forms| forms.row(at).get(0)).map(|form| self.side.index.key_digest(form));
             match row {
                 FileRow::User(user) => {
                     user.key = form.unwrap_or(user.key);
-                    if let Err(earlier) = self.side.index.insert(user) {
-                        self.twice(user, earlier)?;
+                    match self.side.index.insert(user) {
+                        Ok(known) => new.push(NewUser { user: known, place: user.at, number }),
+                        Err(earlier) => self.twice(user, earlier)?,
                     }
+                    number += 1;
                 }
                 FileRow::Refused(refused) => {
                     refused.key = form.or(refused.key);
@@ -179,7 +191,7 @@ impl FileRows {
             }
         }
         watch.at(Progress { step: Step::Read, done: batch.position, of: Some(reading.size) });
-        Ok(())
+        Ok(new)
     }
 
     /// The file is read to its end.

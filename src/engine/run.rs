@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    apply::{Applied, apply},
+    apply::{Applied, Applying, apply},
     archive,
     compare::{Compared, compare},
     fetch::fetch,
@@ -72,16 +72,11 @@ async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> R
     let mut file = read::open(job, &layout, spool, record)?; //              header, mapping
 
     for _ in 0..TRIES {
-        let compared = compare(job, ports, &layout, &mut file, record).await?; // effect: the rows, and what is there
-        record.lap(Step::Compare);
-        if hold(job, approved.as_ref(), &compared, record) || job.mode == Mode::Simulation {
-            return planned(job, ports, spool, &layout, file, compared, record);
-        }
-        let Some(fence) = &fence else { break };
-        match write(job, ports, fence, spool, &layout, &mut file, compared, approved.as_ref(), record).await {
+        let written = written(job, ports, fence.as_ref(), spool, &layout, &mut file, approved.as_ref(), record).await;
+        match written {
             Err(RunError::Store(StoreError::Stale(why))) => tracing::info!(%why, "comparing again"),
             Err(error) => return Err(error),
-            Ok(Written::Held(ending)) => return Ok(ending),
+            Ok(Written::Not(ending)) => return Ok(ending),
             Ok(Written::Committed) => {
                 archive::finish(job, ports, spool, &fetched, record).await; //   effect: move, publish
                 record.lap(Step::Finish);
@@ -154,18 +149,45 @@ fn planned(
     ports: &Ports,
     spool: &Path,
     layout: &Layout,
-    mut file: FileRows,
+    file: &mut FileRows,
     compared: Compared,
     record: &mut Record,
 ) -> Result<Ending, RunError> {
     let reason = if record.guard.held { Reason::Held } else { record.completed() };
-    report::stage(job, ports, spool, layout, &mut file, compared, reason, record)?;
+    report::stage(job, ports, spool, layout, file, compared, reason, record)?;
     Ok(Ending { reason, told: Told::Staged })
 }
 
 enum Written {
     Committed,
-    Held(Ending),
+    /// Nothing: it is a simulation, or the run is held.
+    Not(Ending),
+}
+
+/// One try: compares, asks the safeguards, writes.
+#[allow(clippy::too_many_arguments, reason = "the steps' results meet here")]
+async fn written(
+    job: &Job,
+    ports: &Ports,
+    fence: Option<&Fence>,
+    spool: &Path,
+    layout: &Layout,
+    file: &mut FileRows,
+    approved: Option<&Approval>,
+    record: &mut Record,
+) -> Result<Written, RunError> {
+    let (compared, begun) = compare(job, ports, fence, layout, file, record).await?; // effect: the rows, and what is there
+    record.lap(Step::Compare);
+    let held = hold(job, approved, &compared, record);
+    match fence {
+        Some(fence) if !held => write(job, ports, fence, spool, layout, file, compared, begun, approved, record).await,
+        _ => {
+            if let Some(begun) = begun {
+                begun.rollback().await?;
+            }
+            planned(job, ports, spool, layout, file, compared, record).map(Written::Not)
+        }
+    }
 }
 
 /// The one transaction: changes, the report on durable storage, the guard on the final counts, the ledger row.
@@ -178,14 +200,15 @@ async fn write(
     layout: &Layout,
     file: &mut FileRows,
     compared: Compared,
+    begun: Option<Applying>,
     approval: Option<&Approval>,
     record: &mut Record,
 ) -> Result<Written, RunError> {
-    let Applied { transaction, compared } = apply(job, ports, fence, layout, file, compared).await?; // effect
+    let Applied { transaction, compared } = apply(job, ports, fence, layout, file, compared, begun).await?; // effect
     if hold(job, approval, &compared, record) {
         transaction.rollback().await?;
         report::stage(job, ports, spool, layout, file, compared, Reason::Held, record)?;
-        return Ok(Written::Held(Ending { reason: Reason::Held, told: Told::Staged }));
+        return Ok(Written::Not(Ending { reason: Reason::Held, told: Told::Staged }));
     }
     let reason = record.completed();
     let staged = report::stage(job, ports, spool, layout, file, compared, reason, record)?; // effect: durable

@@ -55,6 +55,13 @@ const SEEN: u64 = 1 << 61;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UserRef(u32);
 
+impl UserRef {
+    /// Its number in the order of the file, from 0.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// What the file says of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
