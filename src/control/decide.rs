@@ -16,7 +16,7 @@ mod probes;
 #[cfg(test)]
 mod tests;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use self::{claim::claim, polls::Poll, probes::Probe};
 pub use self::{finish::finished, polls::sight, probes::probed};
@@ -50,7 +50,7 @@ pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
         Err(malformed) => Some(&malformed.status),
     };
     if said != Some(&status) {
-        return Decision::Note(Box::new(status));
+        return first_answer(view, &status, memory, now).unwrap_or_else(|| Decision::Note(Box::new(status)));
     }
     let Ok(sync) = &view.sync else { return Decision::Wait(None) };
     if let Some(overtaken) = active::overtaken(view, memory) {
@@ -82,6 +82,29 @@ pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
         decision => decision,
     }
 }
+
+/// Whether source and target can be used is found out before anything is said of a spec, if that doesn't take long: each of a
+/// thousand new syncs would be written twice.
+fn first_answer(view: &View, status: &UserSyncStatus, memory: &Memory, now: Timestamp) -> Option<Decision> {
+    let sync = view.sync.as_ref().ok()?;
+    let said = sync.status.as_ref();
+    let new = said.is_none_or(|said| said.observed_generation != status.observed_generation);
+    let idle = said.is_none_or(|said| said.active_run.is_none()) && memory.at_work.is_none() && memory.ended.is_none();
+    if !new || !idle || memory.unasked || ready(status).is_some() || says_invalid(status) {
+        return None;
+    }
+    if asks(sync, memory) {
+        let until = memory.asking?.since.checked_add(SOON).ok()?;
+        return (now < until).then_some(Decision::Wait(Some(until)));
+    }
+    match probes::due(sync, status, memory, now) {
+        Probe::Now { login } => Some(Decision::Probe { login }),
+        _ => None,
+    }
+}
+
+/// What takes longer than this is said to be under way.
+const SOON: SignedDuration = SignedDuration::from_secs(5);
 
 /// Whether a question was put that has no answer yet: one at a time. One that was asked of an earlier spec does not count.
 fn asks(sync: &UserSync, memory: &Memory) -> bool {

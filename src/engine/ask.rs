@@ -45,7 +45,7 @@ pub(super) fn ask(world: &Arc<World>, key: &Key, sync: &UserSync, decision: &Dec
         Decision::Finish { .. } => Question::Finish,
         _ => return,
     };
-    let dropped = world.ask(key, Asking { generation: generation(sync), what });
+    let dropped = world.ask(key, Asking { generation: generation(sync), what, since: Timestamp::now() });
     // What was begun on the source is ended if there is time; who only asks is not waited for.
     let stop = if what == Question::Finish { world.killed.clone() } else { world.stopping.clone() };
     let (task, key, sync, decision) = (world.clone(), key.clone(), sync.clone(), decision.clone());

@@ -139,6 +139,7 @@ impl World {
         // Whoever drops a question does so under this lock.
         let Some(known) = all.get_mut(key).filter(|_| !dropped.is_cancelled()) else { return };
         (known.memory.asking, known.asked) = (None, None);
+        known.memory.unasked = answer.is_err();
         match answer {
             Ok(remember) => remember(&mut known.memory),
             Err(error) => known.unanswered = Some(error),

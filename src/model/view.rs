@@ -49,6 +49,8 @@ pub struct Memory {
     pub probed: Option<Probed>,
     /// What this process is asking just now, or finishing.
     pub asking: Option<Asking>,
+    /// Whether the last question could not be put.
+    pub unasked: bool,
     /// The last look into the folder, of a schedule `every`.
     pub looked: Option<Looked>,
     /// Files that the schedule passes over with this generation, as the runs said when they were seen last.
@@ -66,6 +68,8 @@ pub struct Asking {
     pub generation: i64,
     /// What is asked.
     pub what: Question,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// What source and target are asked.

@@ -10,7 +10,7 @@ use crate::model::{
 #[test]
 fn a_new_sync_is_asked_once_and_then_waits_for_its_slot() {
     let mut world = World::new(DAILY, "2026-11-22T00:30:00Z");
-    assert_eq!(world.rest(), ["note", "probe", "note", "wait 2026-11-22T01:00:00Z"]);
+    assert_eq!(world.rest(), ["probe", "note", "wait 2026-11-22T01:00:00Z"]);
     assert_eq!(world.said("Ready"), "True Ready");
     assert_eq!(world.said("SourceReady"), "True Ready");
     assert_eq!(world.said("Reconciling"), "");
