@@ -4,7 +4,7 @@ use std::{collections::HashSet, io, sync::Arc};
 
 use super::{
     again::Tries,
-    compare::{BATCH, Compared, late},
+    compared::{BATCH, Compared, late},
     outcome::RunError,
     read::{FileRows, NewUser},
 };
@@ -53,12 +53,14 @@ pub(super) async fn apply(
     begun: Option<Applying>,
 ) -> Result<Applied, RunError> {
     let counts = compared.figures().counts;
+    let of = counts.removed + counts.updated + counts.added;
+    let done = begun.as_ref().map_or(0, |begun| begun.done);
+    ports.watch.at(Progress { step: Step::Apply, done, of: Some(of) });
     let mut applying = match begun {
         Some(begun) => begun,
         None => Applying::begin(job, ports, fence, layout).await?,
     };
-    applying.of = counts.removed + counts.updated + counts.added;
-    applying.step(0);
+    applying.of = of;
     // First: who is deactivated again by this run must be remembered.
     applying.transaction.forget(&compared.plan.forget).await?;
     applying.changes(&compared).await?;

@@ -1,92 +1,33 @@
 //! Compare: read the table, and set aside what would change.
 
-use std::{collections::HashSet, io};
-
 use futures::TryStreamExt;
-use serde::{Deserialize, Serialize};
 
 use super::{
+    adding::Adding,
     apply::Applying,
+    compared::{BATCH, Compared},
     later::Later,
     outcome::{Record, RunError},
-    read::{FileRows, NewUser, Reading},
+    read::{FileRows, Reading},
     spool::scratch,
 };
 use crate::{
     api::Action,
     model::{
-        change::ChangeKind,
         job::{Job, Removal},
         ledger::Fence,
         plan::Layout,
         progress::{Progress, Step},
-        reject::{Reject, RejectCode},
+        reject::RejectCode,
         rows::{Row, Rows},
     },
     ports::{Ports, StoreError},
     sync::{
         batches::Batch,
-        diff::{Comparison, Deactivated, Plan},
+        diff::{Comparison, Deactivated},
         digest::by_collation,
-        guard::Figures,
-        index::{Place, UserRef},
-        spill::SpillWriter,
     },
 };
-
-/// How many users are asked for, or written, at once.
-pub(super) const BATCH: usize = 10_000;
-
-/// What a run would change, and who of the file can't be imported for reasons that only the database knows.
-pub(super) struct Compared {
-    pub plan: Plan,
-    /// Rows refused since the file was read, set aside: there may be as many as the file has.
-    pub late: SpillWriter<LateReject>,
-    /// Users of the index who are not added because of that.
-    pub not_added: HashSet<UserRef>,
-    /// Changes that the database refused: kind and place in the plan's spill of it.
-    pub not_changed: HashSet<(ChangeKind, u64)>,
-}
-
-/// A row that is refused after the file was read.
-#[derive(Serialize, Deserialize)]
-pub(super) struct LateReject {
-    /// Where the row begins in the text that was read.
-    pub offset: u64,
-    pub reject: Reject,
-}
-
-impl Compared {
-    /// The figures with the late rejects in them.
-    pub fn figures(&self) -> Figures {
-        self.plan.figures
-    }
-
-    /// Refuses a user who would have been added.
-    pub fn refuse_added(
-        &mut self,
-        user: UserRef,
-        place: Place,
-        key: &str,
-        code: RejectCode,
-        message: String,
-        hide: bool,
-    ) -> io::Result<()> {
-        if self.not_added.insert(user) {
-            let counts = &mut self.plan.figures.counts;
-            counts.added -= 1;
-            counts.rejected += 1;
-            self.late.push(&late(place.line.into(), place.offset, key, code, message, hide))?;
-        }
-        Ok(())
-    }
-}
-
-/// A late reject of the row at `offset`.
-pub(super) fn late(line: u64, offset: u64, key: &str, code: RejectCode, message: String, hide: bool) -> LateReject {
-    let value = (!hide).then(|| key.chars().take(100).collect());
-    LateReject { offset, reject: Reject { line, column: None, value, code, message, sensitive: hide } }
-}
 
 /// Reads the table and compares each user. The first time the file is read beside it: each of the two takes its time, and they
 /// have a processor each.
@@ -172,8 +113,7 @@ pub(super) async fn compare(
             layout.key().name
         )]));
     }
-    let late = SpillWriter::new(scratch()?);
-    let mut compared = Compared { plan, late, not_added: HashSet::new(), not_changed: HashSet::new() };
+    let mut compared = Compared::new(plan, scratch()?);
     outside(job, ports, layout, file, &mut compared).await?;
     record.counts = compared.figures().counts;
     Ok((compared, begun))
@@ -181,52 +121,6 @@ pub(super) async fn compare(
 
 /// The file is to be so many users ahead of the table.
 const AHEAD: u64 = 16_384;
-
-/// Whether users are added while the file is still being read.
-enum Adding {
-    Not,
-    At(Box<Applying>),
-    /// Somebody else began to add users as well: once the file is read, all is compared.
-    Overtaken(String),
-}
-
-impl Adding {
-    async fn begin(
-        job: &Job,
-        ports: &Ports,
-        fence: &Fence,
-        layout: &Layout,
-        file: &mut FileRows,
-    ) -> Result<Self, RunError> {
-        Self::or_overtaken(
-            Applying::early(job, ports, fence, layout, file).await.map(|begun| Self::At(Box::new(begun))),
-        )
-    }
-
-    async fn add(&mut self, file: &mut FileRows, new: &[NewUser], rows: Option<&Rows>) -> Result<(), RunError> {
-        if let Self::At(applying) = self
-            && let Err(error) = applying.add(file, new, rows).await
-        {
-            *self = Self::or_overtaken(Err(error))?;
-        }
-        Ok(())
-    }
-
-    fn or_overtaken(begun: Result<Self, RunError>) -> Result<Self, RunError> {
-        match begun {
-            Err(RunError::Store(StoreError::Stale(why))) => Ok(Self::Overtaken(why)),
-            other => other,
-        }
-    }
-
-    fn end(self) -> Result<Option<Applying>, RunError> {
-        match self {
-            Self::Not => Ok(None),
-            Self::At(applying) => Ok(Some(*applying)),
-            Self::Overtaken(why) => Err(StoreError::Stale(why).into()),
-        }
-    }
-}
 
 async fn next_batch(reading: &mut Option<Reading>) -> Result<Option<Batch>, RunError> {
     match reading {

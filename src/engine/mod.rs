@@ -2,6 +2,7 @@
 //! report in somebody's hand. The control path is `reconcile`: from a change to the status that says so. Both touch the world
 //! through [`crate::ports`] only; a run has its own spool folder besides.
 
+mod adding;
 mod again;
 mod apply;
 mod archive;
@@ -10,6 +11,7 @@ mod ask;
 mod attempts;
 mod browse;
 mod compare;
+mod compared;
 pub mod controller;
 mod fetch;
 mod intake;

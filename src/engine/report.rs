@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::{
-    compare::{Compared, LateReject},
+    compared::{Compared, LateReject},
     outcome::{Ended, Ending, Record, RunError, Told},
     read::FileRows,
     spool,

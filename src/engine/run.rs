@@ -5,7 +5,8 @@ use std::path::Path;
 use super::{
     apply::{Applied, Applying, apply},
     archive,
-    compare::{Compared, compare},
+    compare::compare,
+    compared::Compared,
     fetch::fetch,
     look::look,
     outcome::{Ended, Ending, Record, RunError, TakenOver, Told},
