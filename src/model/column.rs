@@ -9,6 +9,18 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The columns of each unique index that covers every row (no partial index, no expression), the primary key included.
     pub unique: Vec<Vec<String>>,
+    /// The language of statements about it.
+    pub dialect: Dialect,
+}
+
+/// How a database writes statements, where that differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// As the SQL standard says, like PostgreSQL and SQLite.
+    #[default]
+    Standard,
+    /// As MariaDB and MySQL do.
+    Mysql,
 }
 
 impl Table {

@@ -1,11 +1,11 @@
 //! From the mapping and the table's description to the columns of a run, or to what is wrong with the table and the
 //! statement that mends it.
 
-use super::names::{meant, quoted};
+use super::names::{meant, quoted_as};
 use crate::{
     api::{Action, ConflictMode, PropertyPolicy, PropertyType},
     model::{
-        column::{Column, ColumnDefault, ColumnType, Table},
+        column::{Column, ColumnDefault, ColumnType, Dialect, Table},
         job::{Mapping, Property, Removal, SyncJob},
         plan::{Layout, LayoutColumn, Role},
     },
@@ -62,8 +62,8 @@ impl Fit<'_> {
                 "table {table} has no column \"{name}\"{near}: name another one in `mapping`, or add it: alter table \
                  {table} add column {column} {kind};",
                 table = self.table.name,
-                column = quoted(name),
-                kind = sql_type(property.kind),
+                column = self.quoted(name),
+                kind = sql_type(self.table.dialect, property.kind),
             ));
             return None;
         };
@@ -83,14 +83,27 @@ impl Fit<'_> {
         if let Some(kind) = property.kind.filter(|kind| !holds(&column.kind, *kind)) {
             self.problems.push(format!(
                 "column \"{name}\" of table {table} has the type {}, which can't hold the {kind:?} that `mapping` says: \
-                 change `type`, or the column: alter table {table} alter column {} type {};",
+                 change `type`, or the column: alter table {table} {};",
                 column.sql_type,
-                quoted(name),
-                sql_type(Some(kind)),
+                self.retyped(name, kind),
                 table = self.table.name,
             ));
         }
         Some(LayoutColumn { column: column.clone(), role, sensitive: property.sensitive })
+    }
+
+    /// A name in a statement that mends the table.
+    fn quoted(&self, name: &str) -> String {
+        quoted_as(self.table.dialect, name)
+    }
+
+    /// What gives a column another type, behind `alter table`.
+    fn retyped(&self, name: &str, kind: PropertyType) -> String {
+        let (column, to) = (self.quoted(name), sql_type(self.table.dialect, Some(kind)));
+        match self.table.dialect {
+            Dialect::Standard => format!("alter column {column} type {to}"),
+            Dialect::Mysql => format!("modify column {column} {to}"),
+        }
     }
 
     /// The match key must be unique within the scope, or one user could stand in two rows.
@@ -102,12 +115,14 @@ impl Fit<'_> {
         }
         let fits = |index: &Vec<String>| index.contains(key) && index.iter().all(|c| c == key || scope.contains_key(c));
         if !self.table.unique.iter().any(fits) {
-            let columns: Vec<_> = scope.keys().chain([key]).map(|name| quoted(name)).collect();
+            let columns: Vec<_> = scope.keys().chain([key]).map(|name| self.quoted(name)).collect();
+            let (table, columns) = (&self.table.name, columns.join(", "));
+            let make = match self.table.dialect {
+                Dialect::Standard => format!("create unique index on {table} ({columns})"),
+                Dialect::Mysql => format!("alter table {table} add unique ({columns})"),
+            };
             self.problems.push(format!(
-                "table {table} has no unique index on the match key \"{key}\": two rows could be the same user. Make one: \
-                 create unique index on {table} ({});",
-                columns.join(", "),
-                table = self.table.name,
+                "table {table} has no unique index on the match key \"{key}\": two rows could be the same user. Make one: {make};"
             ));
         }
     }
@@ -142,7 +157,7 @@ impl Fit<'_> {
                 column.name,
                 table.name,
                 table.name,
-                quoted(&column.name)
+                self.quoted(&column.name)
             ));
         }
     }
@@ -213,7 +228,17 @@ fn holds(column: &ColumnType, kind: PropertyType) -> bool {
     }
 }
 
-fn sql_type(kind: Option<PropertyType>) -> &'static str {
+fn sql_type(dialect: Dialect, kind: Option<PropertyType>) -> &'static str {
+    if dialect == Dialect::Mysql {
+        return match kind {
+            // What an index takes in any character set.
+            None | Some(PropertyType::Text | PropertyType::Email) => "varchar(190)",
+            Some(PropertyType::Number) => "decimal(30, 10)",
+            Some(PropertyType::DateTime) => "datetime(6)",
+            Some(PropertyType::Uuid) => "char(36)",
+            Some(kind) => sql_type(Dialect::Standard, Some(kind)),
+        };
+    }
     match kind {
         None | Some(PropertyType::Text | PropertyType::Email) => "text",
         Some(PropertyType::Integer) => "bigint",
@@ -248,6 +273,18 @@ pub(crate) mod tests {
             nullable: true,
             default: ColumnDefault::None,
             generated: false,
+        }
+    }
+
+    #[test]
+    fn statements_that_mend_are_in_the_database_s_own_words() {
+        use PropertyType::{DateTime, Text};
+        for (dialect, quoted, text, time) in [
+            (Dialect::Standard, "\"a`b\"", "text", "timestamptz"),
+            (Dialect::Mysql, "`a``b`", "varchar(190)", "datetime(6)"),
+        ] {
+            assert_eq!(quoted_as(dialect, "a`b"), quoted);
+            assert_eq!((sql_type(dialect, Some(Text)), sql_type(dialect, Some(DateTime))), (text, time));
         }
     }
 

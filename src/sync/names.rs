@@ -1,8 +1,18 @@
 //! Names of columns: in statements, and in messages about one that isn't there.
 
+use crate::model::column::Dialect;
+
 /// A name as an SQL identifier, used exactly as written: standard SQL doubles the quote.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A name as an identifier of this database.
+pub fn quoted_as(dialect: Dialect, name: &str) -> String {
+    match dialect {
+        Dialect::Standard => quoted(name),
+        Dialect::Mysql => format!("`{}`", name.replace('`', "``")),
+    }
 }
 
 /// ` (is "e-mail" meant?)` with the known name that is most like one of those wanted, ignoring case; empty where none is

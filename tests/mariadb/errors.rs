@@ -70,6 +70,31 @@ async fn a_missing_right_says_how_to_grant_it() {
 }
 
 #[tokio::test]
+async fn the_rights_that_the_documentation_names_are_enough() {
+    let page = include_str!("../../docs/databases.md");
+    let block = page.split("```sql\n").nth(1).unwrap().split("```").next().unwrap();
+    let bench = Bench::new(
+        "create table users (id varchar(9) primary key, name varchar(9)); insert into users values ('a', 'A')",
+    )
+    .await;
+    let database = bench.url.split(['/', '?']).nth(3).unwrap();
+    bench.sql(&block.replace("people.", &format!("{database}.")).replace("'a password of its own'", "'usersync'"));
+    let url = Server::shared().url_for(&bench.url, "usersync", "usersync");
+    let store = Store::connect(&target(&url, "users")).await.unwrap();
+    let bench = Bench { store, ..bench };
+    let layout = bench.mapped(&["id", "name"]).await;
+    bench.store.check(&claim("hr", Action::Mirror, &[])).await.unwrap();
+    let mut apply = bench.begin(&layout).await;
+    assert!(apply.add(&rows(&[&["b", "B"]])).await.unwrap().is_empty());
+    assert!(apply.change(ChangeKind::Deactivate, &[update(&["a", "A"], &["a", "2"])]).await.unwrap().is_empty());
+    bench.commit(apply, "r1").await;
+    let mut apply = bench.begin(&layout).await;
+    assert!(apply.change(ChangeKind::Delete, &[delete(&["a", "2"])]).await.unwrap().is_empty());
+    bench.commit(apply, "r2").await;
+    assert_eq!(bench.sql("select * from users"), "b|B");
+}
+
+#[tokio::test]
 async fn a_table_or_column_that_goes_missing_is_named() {
     let bench = Bench::new("create table users (id varchar(9) primary key, name varchar(9))").await;
     let layout = bench.mapped(&["id", "name"]).await;

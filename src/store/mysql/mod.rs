@@ -16,6 +16,7 @@ mod referring;
 mod scan;
 mod session;
 mod sql;
+mod transaction;
 mod types;
 mod url;
 mod users;
@@ -33,7 +34,7 @@ use self::{
 };
 use crate::{
     model::{
-        column::{Case, ColumnType, Table},
+        column::{Case, ColumnType, Dialect, Table},
         file::Stamp,
         job::{Database, SyncId, Target},
         ledger::{Claim, Fence, LedgerRow, OpenStep},
@@ -104,7 +105,7 @@ impl UserStore for Mysql {
         let unique = columns::unique(&mut session, &users).await?;
         self.keep(session);
         let columns = columns.into_iter().map(|described| described.column).collect();
-        Ok(Table { name: self.table.clone(), columns, unique })
+        Ok(Table { name: self.table.clone(), columns, unique, dialect: Dialect::Mysql })
     }
 
     async fn check(&self, claim: &Claim) -> Result<(), StoreError> {
@@ -231,6 +232,6 @@ impl UserStore for Mysql {
         scope: &BTreeMap<String, String>,
     ) -> Result<Box<dyn Apply>, StoreError> {
         let session = self.session().await?;
-        Ok(Box::new(apply::begin(session, &self.table, fence, layout, scope).await?))
+        Ok(Box::new(transaction::begin(session, &self.table, fence, layout, scope).await?))
     }
 }

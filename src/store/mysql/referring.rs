@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    apply::{KEYS, Transaction},
     scan,
+    transaction::{KEYS, Transaction},
 };
 use crate::{
     model::rows::Rows,

@@ -3,11 +3,14 @@
 
 use std::fmt::Write as _;
 
-use crate::model::column::ColumnType;
+use crate::{
+    model::column::{ColumnType, Dialect},
+    sync::names::quoted_as,
+};
 
 /// A name, used exactly as written.
 pub fn quote(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
+    quoted_as(Dialect::Mysql, name)
 }
 
 /// Text as a literal.

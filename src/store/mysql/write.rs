@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::{
-    apply::{Halt, KEYS, Transaction},
     error, ledger,
+    transaction::{Halt, KEYS, Transaction},
 };
 use crate::{
     model::{

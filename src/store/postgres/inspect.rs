@@ -9,7 +9,7 @@ use super::{
     users::{self, Described, Users},
 };
 use crate::{
-    model::column::{ColumnDefault, Table},
+    model::column::{ColumnDefault, Dialect, Table},
     ports::StoreError,
 };
 
@@ -20,7 +20,7 @@ pub async fn inspect(session: &mut Session, table: &str) -> Result<Table, StoreE
     evaluate(session, &mut columns).await?;
     let unique = unique(session, &users).await?;
     let columns = columns.into_iter().map(|described| described.column).collect();
-    Ok(Table { name: table.to_owned(), columns, unique })
+    Ok(Table { name: table.to_owned(), columns, unique, dialect: Dialect::Standard })
 }
 
 // `indnkeyatts` came with PostgreSQL 11. An index that is checked only at the end of a statement or later

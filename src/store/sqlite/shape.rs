@@ -9,7 +9,7 @@ use super::{
     types::{self, Affinity, affinity},
 };
 use crate::model::{
-    column::{Case, Column, ColumnDefault, ColumnType, Table},
+    column::{Case, Column, ColumnDefault, ColumnType, Dialect, Table},
     plan::Layout,
 };
 
@@ -114,7 +114,12 @@ pub async fn read(connection: &mut SqliteConnection, as_written: &str, name: &st
         .await?;
     let keys = rows.iter().filter(|row| row.get::<i64, _>("pk") > 0).count();
     let mut shape = Shape {
-        table: Table { name: as_written.to_owned(), columns: Vec::new(), unique: Vec::new() },
+        table: Table {
+            name: as_written.to_owned(),
+            columns: Vec::new(),
+            unique: Vec::new(),
+            dialect: Dialect::Standard,
+        },
         name: name.to_owned(),
         affinities: Vec::new(),
         rowid: None,

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     api::PropertyType,
     model::{
-        column::{Column, ColumnDefault, Table},
+        column::{Column, ColumnDefault, Dialect, Table},
         job::{Removal, SyncJob},
     },
 };
@@ -80,7 +80,9 @@ impl Wanted {
     pub fn overlay(&self, found: Option<Shape>) -> Table {
         let mut table = match &found {
             Some(shape) => shape.table.clone(),
-            None => Table { name: self.table.clone(), columns: Vec::new(), unique: Vec::new() },
+            None => {
+                Table { name: self.table.clone(), columns: Vec::new(), unique: Vec::new(), dialect: Dialect::Standard }
+            }
         };
         for (name, kind) in &self.columns {
             if table.column(name).is_none() {
