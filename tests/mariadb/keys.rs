@@ -11,7 +11,7 @@ use serde_json::json;
 use usersync::{
     api::Mode,
     model::{counts::Counts, reason::Reason, rows::Rows},
-    ports::UserStore as _,
+    ports::{StoreError, UserStore as _},
 };
 
 use super::{
@@ -82,6 +82,9 @@ async fn keys_are_equal_just_when_the_server_says_so() {
     let collations = collations(&url);
     assert!(collations.len() > 30, "{collations:?}");
     let mut equal = 0;
+    let mut refused = Vec::new();
+    // By collation: two texts, and whether we took them for equal.
+    let mut wrong = BTreeMap::new();
     for (at, (set, name)) in collations.iter().enumerate() {
         let table = format!("users{at}");
         let create =
@@ -93,7 +96,15 @@ async fn keys_are_equal_just_when_the_server_says_so() {
         texts.iter().for_each(|text| keys.push(Some(text)));
         let bench = Bench { url: url.clone(), store, scope: scope(&[]) };
         let layout = bench.mapped(&["id", "n"]).await;
-        let forms = bench.store.key_forms(&layout, &keys).await.unwrap();
+        let forms = match bench.store.key_forms(&layout, &keys).await {
+            Ok(forms) => forms,
+            Err(StoreError::Invalid(text)) => {
+                assert!(text.contains("Give the column another one"), "{text}");
+                refused.push(name.as_str());
+                continue;
+            }
+            Err(error) => panic!("{name}: {error}"),
+        };
         let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
         let said = |text: &String| format!("convert({} using {set})", literal(text));
         // Texts that the character set can't say are no keys: the server refuses them.
@@ -126,11 +137,16 @@ async fn keys_are_equal_just_when_the_server_says_so() {
             );
             for ((a, b), server) in pairs.iter().zip(answer.bytes()) {
                 let ours = forms.row(*a).get(0) == forms.row(*b).get(0);
-                assert_eq!(ours, server == b'1', "{name}: {:?} and {:?}", texts[*a], texts[*b]);
+                if ours != (server == b'1') {
+                    wrong.entry(name.clone()).or_insert((texts[*a].clone(), texts[*b].clone(), ours));
+                }
                 equal += u32::from(ours);
             }
         }
     }
+    let odd = |name: &&&str| !["_nopad_ai_cs", "big5", "cp1250_czech"].iter().any(|part| name.contains(part));
+    assert_eq!(refused.iter().find(odd), None);
+    assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), collations.len());
     assert!(equal > 500, "only {equal} pairs were equal: the test tells nothing");
 }
 

@@ -88,6 +88,10 @@ pub fn statement(name: &Name, what: &str, grant: &str, e: &sqlx::Error) -> Store
         1020 => StoreError::Stale(text),
         1969 | 3024 => StoreError::Failed(format!("{text}. The limit is target.timeouts.statement")),
         1290 | 1792 | 1836 => StoreError::Invalid(format!("{text}. Give target.url the server that takes writes")),
+        // The message quotes the statement, and with it what is in it.
+        1064 => {
+            StoreError::Failed(format!("{name}: can't {what}: the server doesn't take this version's SQL (error 1064)"))
+        }
         1049 | 1051 | 1054 | 1146 | 1932 => StoreError::Invalid(text),
         number if refused(number) => StoreError::Denied(text),
         // Out of connections, memory or disk; shutting down; killed; the line.
