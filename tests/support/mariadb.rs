@@ -92,6 +92,12 @@ impl Server {
         // The account that the server runs as may not reach the cache folder.
         let copied = Command::new("cp").arg("-r").arg(programs()).arg(folder.join("programs")).status().unwrap();
         assert!(copied.success(), "the programs can't be copied");
+        if let Some((uid, gid)) = user {
+            // Theirs, so that the guard can remove them.
+            let owner = format!("{uid}:{gid}");
+            let given = Command::new("chown").arg("-R").arg(owner).arg(folder.join("programs")).status().unwrap();
+            assert!(given.success(), "the programs can't be given away");
+        }
         let run = |program: &str| {
             let mut command = Command::new(program);
             if let Some((uid, gid)) = user {
