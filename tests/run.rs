@@ -104,6 +104,7 @@ scenarios! {
     a_value_replaced_by_a_default_counts_as_lost
     a_run_that_is_stopped_at_the_last_moment_writes_nothing
     an_attempt_that_was_taken_over_leaves_nothing
+    many_users_are_compared_whatever_the_order_of_file_and_table
 }
 
 fn spec(action: &str, after: Value) -> Value {
@@ -188,6 +189,83 @@ async fn endless_edits_end_the_run_and_nothing_is_written(database: Database) {
     assert!(!bench.inbox("bak").exists());
     assert_eq!(ended.report.reports.rejects, None);
     assert!(fs::read_to_string(ended.report.reports.report.unwrap()).unwrap().contains("TargetBusy"));
+}
+
+/// So many that a first import begins to add them before their file is read to its end.
+const MANY: usize = 40_000;
+
+/// A file of many users, with a city.
+fn many(city: &str) -> Vec<[String; 3]> {
+    (0..MANY).map(|n| [format!("E{n:05}"), format!("{n}@x"), city.to_owned()]).collect()
+}
+
+const HEADER: [&str; 3] = ["id", "email", "city"];
+
+async fn many_users_are_compared_whatever_the_order_of_file_and_table(database: Database) {
+    let bench = bench(database, spec("Mirror", json!({"keep": {}}))).await;
+    let many_in_table = async || bench.rows("select cast(count(*) as char(9)) from users").await[0][0].clone().unwrap();
+    // The first half of the file is on its way into the table when these come.
+    let mut rows = many("Rome");
+    rows[30_000][0] = rows[5][0].clone();
+    rows[31_000][1] = "bad".to_owned();
+    bench.write_csv("users.csv", &HEADER, &rows);
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(ended.report.reason, Reason::CompletedWithRejects, "{:?}", ended.report);
+    let (read, added) = (MANY as u64, MANY as u64 - 2);
+    assert_eq!(counts(&ended), Counts { read, added, rejected: 2, ..Counts::default() });
+    assert_eq!(many_in_table().await.trim(), added.to_string());
+    assert_eq!(bench.records(&ended).len() as u64, added);
+    let rejects = fs::read_to_string(ended.report.reports.rejects.unwrap()).unwrap();
+    assert!(["E00005", "E31000"].iter().all(|user| rejects.contains(user)), "{rejects}");
+
+    // The table's first rows are the file's last ones.
+    let mut rows = many("Rome");
+    rows.reverse();
+    rows[7][2] = "Oslo".to_owned();
+    bench.write_csv("users.csv", &HEADER, &rows[..MANY - 1]);
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(ended.report.reason, Reason::Completed, "{:?}", ended.report);
+    let unchanged = MANY as u64 - 4;
+    let expected = Counts { read: MANY as u64 - 1, added: 2, updated: 1, unchanged, removed: 1, ..Counts::default() };
+    assert_eq!(counts(&ended), expected);
+    let oslo = bench.rows("select id from users where city = 'Oslo'").await;
+    assert_eq!(oslo, [[Some(format!("E{:05}", MANY - 8))]]);
+    assert_eq!(many_in_table().await.trim(), (MANY - 1).to_string());
+}
+
+/// Adds a user when the file is half read, once.
+struct WhenHalfRead(Arc<Bench>, AtomicU32);
+
+impl Watch for WhenHalfRead {
+    fn at(&self, progress: Progress) {
+        let half = progress.step == Step::Read && progress.of.is_some_and(|of| progress.done > of / 2);
+        if half && self.1.fetch_add(1, Ordering::Relaxed) == 0 {
+            let handle = tokio::runtime::Handle::current();
+            let add = self.0.execute("insert into users (id, email, city) values ('E39000', 'by hand', 'Oslo')");
+            tokio::task::block_in_place(|| handle.block_on(add));
+        }
+    }
+}
+
+async fn a_user_added_while_a_first_file_is_read_is_updated(database: Database) {
+    let bench = bench(database, spec("Upsert", json!({"keep": {}}))).await;
+    bench.write_csv("users.csv", &HEADER, &many("Rome"));
+    let ended = bench.watched(WhenHalfRead(bench.clone(), AtomicU32::new(0))).await;
+    assert_eq!(ended.report.reason, Reason::Completed, "{:?}", ended.report);
+    let (read, added) = (MANY as u64, MANY as u64 - 1);
+    assert_eq!(counts(&ended), Counts { read, added, updated: 1, ..Counts::default() });
+    let records = bench.records(&ended);
+    assert!(records.iter().any(|record| record.contains("by hand")), "the edit is told");
+    assert_eq!(bench.rows("select email from users where id = 'E39000'").await, [[Some("39000@x".to_owned())]]);
+}
+
+/// SQLite lets nobody else write meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_added_while_a_first_file_is_read_is_updated_on_servers() {
+    let url = tokio::task::block_in_place(|| postgres::Server::shared().create_database());
+    a_user_added_while_a_first_file_is_read_is_updated(Database::Postgres(url)).await;
+    let url = tokio::task::block_in_place(|| mariadb::Server::shared().create_database());
+    a_user_added_while_a_first_file_is_read_is_updated(Database::Mariadb(url)).await;
 }
 
 async fn a_file_that_cannot_be_put_away_is_put_away_by_the_next_run(database: Database) {
