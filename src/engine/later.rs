@@ -64,7 +64,7 @@ mod tests {
         for (count, size) in [(0, 10), (3, 10), (5_000, 1_000)] {
             let scratch = || tempfile::tempfile();
             let mut later = Later::new(2, &scratch);
-            let row = |n: usize| [Some(n.to_string()), (n % 3 > 0).then(|| "ü".repeat(size / 2))];
+            let row = |n: usize| [Some(n.to_string()), (!n.is_multiple_of(3)).then(|| "ü".repeat(size / 2))];
             for n in 0..count {
                 let mut rows = Rows::new(2);
                 rows.push_row(row(n).iter().map(Option::as_deref));
