@@ -1,4 +1,5 @@
-//! The programs that UserSync is compared with.
+//! The programs that UserSync is compared with. They list the folder first, as UserSync does and as every script must that
+//! doesn't know the file's name beforehand.
 
 use std::{
     fs,
@@ -20,7 +21,8 @@ pub fn sftp(user: &str, port: u16, key: &Path, from: &Path, to: &Path) {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    writeln!(sftp.stdin.take().unwrap(), "get {} {}", from.display(), to.display()).unwrap();
+    let folder = from.parent().unwrap().display();
+    writeln!(sftp.stdin.take().unwrap(), "ls -l {folder}\nget {} {}", from.display(), to.display()).unwrap();
     assert!(sftp.wait().unwrap().success(), "sftp failed");
 }
 
@@ -37,7 +39,9 @@ pub fn curl(job: &FtpJob, name: &str, to: &Path) {
         curl.arg("--ssl-reqd").arg("--cacert").arg(authority);
     }
     // Two slashes: the path begins at the server's root.
-    curl.arg("--output").arg(to).arg(format!("ftp://{server}:{port}/{}/{name}", job.path));
+    let folder = format!("ftp://{server}:{port}/{}", job.path);
+    curl.arg("--output").arg(to.with_extension("listing")).arg(format!("{folder}/"));
+    curl.arg("--output").arg(to).arg(format!("{folder}/{name}"));
     assert!(curl.status().expect("curl is missing: apt-get install curl").success(), "curl failed");
 }
 
