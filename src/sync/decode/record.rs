@@ -21,7 +21,7 @@ const LONGEST_RECORD: usize = 8 << 20;
 pub struct RawRow {
     /// The physical line on which it begins, from 1.
     pub line: u64,
-    /// Where it begins in the text that is read: see [`super::Decoder::reread`].
+    /// Where it begins in the text that is read: see [`super::Decoder::rereader`].
     pub offset: u64,
     text: String,
     ends: Vec<usize>,
