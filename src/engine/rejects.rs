@@ -8,10 +8,11 @@ use std::{
 
 use super::spool;
 use crate::{
-    model::reject::Reject,
+    model::{reject::Reject, report::RejectKind},
     sync::{
         decode::RawRow,
         render::{
+            kinds::Kinds,
             lazy::Lazy,
             rejects::{RejectsWriter, rejects_name},
             sample::SAMPLE,
@@ -25,6 +26,7 @@ type Open = Box<dyn FnOnce() -> io::Result<File> + Send + Sync>;
 pub(super) struct RejectLog {
     writer: Option<RejectsWriter<Lazy<File, Open>>>,
     first: Vec<Reject>,
+    kinds: Kinds,
 }
 
 impl RejectLog {
@@ -37,7 +39,7 @@ impl RejectLog {
         }
         let path = spool::report(spool).join(rejects_name(file));
         let open: Open = Box::new(move || spool::create(&path));
-        Ok(Self { writer: Some(RejectsWriter::new(Lazy::new(open), header, delimiter)), first: Vec::new() })
+        Ok(Self { writer: Some(RejectsWriter::new(Lazy::new(open), header, delimiter)), first: Vec::new(), kinds: Kinds::default() })
     }
 
     /// Adds a row as it came.
@@ -45,12 +47,18 @@ impl RejectLog {
         if self.first.len() < SAMPLE {
             self.first.push(reject.clone());
         }
+        self.kinds.take(reject);
         self.writer.as_mut().map_or(Ok(()), |writer| writer.reject(reject, row.cells()))
     }
 
     /// The first of them, for people.
     pub fn first(&self) -> &[Reject] {
         &self.first
+    }
+
+    /// All of them by kind.
+    pub fn kinds(&self) -> Vec<RejectKind> {
+        self.kinds.sorted()
     }
 
     /// All are written: brings them to durable storage.

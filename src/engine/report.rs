@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io::{self, Read, Write},
     path::Path,
 };
 
@@ -22,7 +22,7 @@ use crate::{
         ledger::{LedgerRow, OpenStep},
         plan::Layout,
         reason::Reason,
-        report::RunReport,
+        report::SampleChange,
     },
     ports::Ports,
     sync::{
@@ -30,16 +30,19 @@ use crate::{
         index::Place,
         render::{
             changes::ChangesWriter,
+            html::{ChangeRows, Page, page},
             records::RecordsWriter,
             report::report_json,
-            sample::{SAMPLE, sample_added, sample_change},
+            sample::{SAMPLE, Sampler},
         },
         spill::SpillWriter,
     },
 };
 
-/// The report itself; the other files are there when there is something to put into them.
+/// The report itself, for programs.
 pub(super) const REPORT: &str = "report.json";
+/// The same for people; other files are there when there is something to put into them.
+pub(super) const PAGE: &str = "report.html";
 
 /// A run's report, complete and on durable storage.
 pub(super) struct Staged {
@@ -60,12 +63,12 @@ pub(super) fn stage(
     record: &mut Record,
 ) -> Result<Staged, RunError> {
     tokio::task::block_in_place(|| {
-        changes(job, spool, layout, file, &compared, record)?;
+        let first = changes(job, spool, layout, file, &compared, record)?;
         late_rejects(file, compared.late)?;
         record.sample.rejects = file.rejects.first().to_vec();
-        record.reports = ports.reports.locate(&job.sync.sync, &job.run, &names(spool)?);
+        record.sample.kinds = file.rejects.kinds();
         let message = record.message(job, reason);
-        write_json(&spool::report(spool), &record.report(job, reason, message))?;
+        write_report(job, ports, &spool::report(spool), record, reason, &message, &first)?;
         Ok(Staged { digest: digest(spool)? })
     })
 }
@@ -80,7 +83,7 @@ fn late_rejects(file: &mut FileRows, late: SpillWriter<LateReject>) -> Result<()
     Ok(file.rejects.finish()?)
 }
 
-/// `changes.csv.gz`, `records.jsonl.gz` and the sample: removals, changes, added users.
+/// `changes.csv.gz`, `records.jsonl.gz`, the sample and the first changes for the page: removals, changes, added users.
 fn changes(
     job: &Job,
     spool: &Path,
@@ -88,14 +91,16 @@ fn changes(
     file: &mut FileRows,
     compared: &Compared,
     record: &mut Record,
-) -> Result<(), RunError> {
+) -> Result<ChangeRows, RunError> {
     let counts = compared.figures().counts;
+    let mut first = ChangeRows::default();
     if counts.added + counts.updated + counts.removed == 0 {
-        return Ok(());
+        return Ok(first);
     }
     let create = |name: &str| spool::create(&spool::report(spool).join(name));
     let mut changes = ChangesWriter::new(create("changes.csv.gz")?, layout)?;
     let mut records = RecordsWriter::new(create("records.jsonl.gz")?, layout);
+    let sampler = Sampler::new(layout);
     let sample = &mut record.sample.changes;
     sample.clear();
     for (kind, spill) in &compared.plan.changes {
@@ -106,9 +111,7 @@ fn changes(
             }
             changes.change(&change)?;
             records.change(&change)?;
-            if sample.len() < SAMPLE {
-                sample.push(sample_change(&change, layout));
-            }
+            show(sample, &mut first, || sampler.change(&change));
         }
     }
     if job.sync.action != Action::Delete {
@@ -117,32 +120,57 @@ fn changes(
             let (key, line) = (users.key(place)?, place.line.into());
             changes.added(key, line)?;
             records.added(key, line)?;
-            if sample.len() < SAMPLE {
-                sample.push(sample_added(key, line, layout));
-            }
+            show(sample, &mut first, || sampler.added(key, line));
         }
     }
     for written in [changes.finish()?, records.finish()?] {
         written.sync_all()?;
     }
-    Ok(())
+    Ok(first)
 }
 
-fn write_json(folder: &Path, report: &RunReport) -> io::Result<()> {
+/// A change among the first ones is shown to people.
+fn show(sample: &mut Vec<SampleChange>, first: &mut ChangeRows, change: impl FnOnce() -> SampleChange) {
+    if first.full() && sample.len() >= SAMPLE {
+        return;
+    }
+    let change = change();
+    first.take(&change);
+    if sample.len() < SAMPLE {
+        sample.push(change);
+    }
+}
+
+/// `report.json` and `report.html`, beside what is in the folder already.
+fn write_report(
+    job: &Job,
+    ports: &Ports,
+    folder: &Path,
+    record: &mut Record,
+    reason: Reason,
+    message: &str,
+    changes: &ChangeRows,
+) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let mut file = spool::create(&folder.join(REPORT))?;
-    report_json(&mut file, report)?;
-    file.sync_all()?;
+    let files = names(folder)?;
+    record.reports = ports.reports.locate(&job.sync.sync, &job.run, &files);
+    let report = record.report(job, reason, message.to_owned());
+    let mut json = spool::create(&folder.join(REPORT))?;
+    report_json(&mut json, &report)?;
+    let mut html = spool::create(&folder.join(PAGE))?;
+    let source = ports.source.location();
+    let kinds = &record.sample.kinds;
+    html.write_all(page(&Page { report: &report, sync: &job.sync, source: &source, kinds, changes, files: &files }).as_bytes())?;
+    json.sync_all()?;
+    html.sync_all()?;
     File::open(folder)?.sync_all()
 }
 
-/// The staged files' names, `report.json` among them whether it is there yet or not.
-fn names(spool: &Path) -> io::Result<Vec<String>> {
-    let mut names = vec![REPORT.to_owned()];
-    if spool::report(spool).exists() {
-        for entry in fs::read_dir(spool::report(spool))? {
-            names.extend(entry?.file_name().into_string());
-        }
+/// The names of a folder's files, those that every report has among them whether they are there yet or not.
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = vec![REPORT.to_owned(), PAGE.to_owned()];
+    for entry in fs::read_dir(folder)? {
+        names.extend(entry?.file_name().into_string());
     }
     names.sort();
     names.dedup();
@@ -152,7 +180,7 @@ fn names(spool: &Path) -> io::Result<Vec<String>> {
 fn digest(spool: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 << 10];
-    for name in names(spool)? {
+    for name in names(&spool::report(spool))? {
         hash.update(name.as_bytes());
         hash.update([0]);
         let mut file = File::open(spool::report(spool).join(name))?;
@@ -233,8 +261,7 @@ fn prepare(
     reason: Reason,
     message: &str,
 ) -> io::Result<()> {
-    record.reports = ports.reports.locate(&job.sync.sync, &job.run, &[REPORT.to_owned()]);
-    write_json(&spool::ending(spool), &record.report(job, reason, message.to_owned()))
+    write_report(job, ports, &spool::ending(spool), record, reason, message, &ChangeRows::default())
 }
 
 /// Publishes this run's report out of the folder in which it is staged.

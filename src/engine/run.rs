@@ -206,6 +206,7 @@ async fn write(
     record: &mut Record,
 ) -> Result<Written, RunError> {
     let Applied { transaction, compared } = apply(job, ports, fence, layout, file, compared, begun).await?; // effect
+    record.lap(Step::Apply); //                                              so far: the report says it
     if hold(job, approval, &compared, record) {
         transaction.rollback().await?;
         report::stage(job, ports, spool, layout, file, compared, Reason::Held, record)?;

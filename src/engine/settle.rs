@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     archive::{close, not_aside, not_moved, not_published, put_away},
     outcome::{Record, RunError},
-    report::REPORT,
+    report::{PAGE, REPORT},
     spool,
 };
 use crate::{
@@ -35,7 +35,7 @@ pub(super) async fn committed(job: &Job, ports: &Ports, spool: &Path, record: &m
     });
     record.stamp = Some(row.file.clone());
     if !row.open.contains(&OpenStep::Publish) {
-        record.reports = ports.reports.locate(&job.sync.sync, &job.run, &[REPORT.to_owned()]);
+        record.reports = ports.reports.locate(&job.sync.sync, &job.run, &[REPORT.to_owned(), PAGE.to_owned()]);
     }
     if let Some(reports) = open_steps(job, ports, spool, &row, record).await {
         record.reports = reports;

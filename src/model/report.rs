@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{change::ChangeKind, counts::Counts, reason::Reason, reject::Reject};
+use super::{change::ChangeKind, counts::Counts, reason::Reason, reject::{Reject, RejectCode}};
 use crate::api::Mode;
 pub use crate::api::outcome::{FileReport, GuardReport, Reports};
 
@@ -95,6 +95,21 @@ pub struct Sample {
     pub changes: Vec<SampleChange>,
     /// The first rejects.
     pub rejects: Vec<Reject>,
+    /// All rejects by what is wrong with them: the most frequent kind first.
+    pub kinds: Vec<RejectKind>,
+}
+
+/// Rows that were refused for the same reason in the same column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectKind {
+    /// The reason.
+    pub code: RejectCode,
+    /// The column's name in the file, where one cell is to blame.
+    pub column: Option<String>,
+    /// How many rows.
+    pub count: u64,
+    /// The first of them.
+    pub first: Vec<Reject>,
 }
 
 /// One user of a [`Sample`], with sensitive values masked already.

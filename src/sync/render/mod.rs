@@ -12,12 +12,21 @@ use std::borrow::Cow;
 
 use crate::model::plan::{Layout, LayoutColumn};
 
+pub mod attachment;
+mod blocks;
 pub mod changes;
+
+pub mod html;
+pub mod kinds;
 pub mod lazy;
+pub mod letter;
+mod mail;
+mod plain;
 pub mod records;
 pub mod rejects;
 pub mod report;
 pub mod sample;
+mod shown;
 pub mod summary;
 pub mod text;
 

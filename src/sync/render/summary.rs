@@ -1,5 +1,6 @@
 //! The text that a run leaves in the terminal: lines with a tone, so that a terminal can colour them.
 
+use super::blocks::{Span, Words};
 use super::text::{bytes, duration, number, paragraph, visible, visible_cut};
 use crate::{
     api::Mode,
@@ -108,7 +109,7 @@ fn verdict_line(report: &RunReport) -> String {
 }
 
 /// `12 added, 3 updated`, or of a simulation `would add 12, update 3`.
-fn outcome(c: &Counts, mode: Mode) -> String {
+pub(super) fn outcome(c: &Counts, mode: Mode) -> String {
     let all = [
         (c.added, "added", "add"),
         (c.updated, "updated", "update"),
@@ -147,7 +148,7 @@ fn facts(page: &mut Page, report: &RunReport) {
 }
 
 /// Whether the counts say what would be instead of what was done.
-fn would(report: &RunReport) -> bool {
+pub(super) fn would(report: &RunReport) -> bool {
     report.mode == Mode::Simulation || report.reason.verdict() == Verdict::Held
 }
 
@@ -216,17 +217,30 @@ fn rejects(page: &mut Page, report: &RunReport, sample: &Sample) {
     more(page, report.counts.rejected, sample.rejects.len(), report.reports.rejects.as_deref());
 }
 
+/// [`reject_words`] in one line.
+fn one_reject(reject: &Reject) -> String {
+    let spans = reject_words(reject).0;
+    spans.iter().map(|span| match span {
+        Span::Text(text) | Span::Strong(text) | Span::Value(text) | Span::Code(text) => visible(text),
+    }).collect()
+}
+
 /// `line 14, E-mail: …`. The value is added unless the message says it already. Of a sensitive cell only what the code
 /// means is said: the message may quote the cell.
-fn one_reject(reject: &Reject) -> String {
-    let column = reject.column.as_deref().map(|c| format!(", {}", visible(c))).unwrap_or_default();
-    let place = format!("line {}{column}", number(reject.line));
-    if reject.sensitive {
-        return format!("{place}: {} (its value is not shown)", reject.code.meaning().trim_end_matches('.'));
+pub(super) fn reject_words(reject: &Reject) -> Words {
+    let mut words = Words::new(format!("line {}", number(reject.line)));
+    if let Some(column) = &reject.column {
+        words = words.text(", ").value(column);
     }
-    let value = reject.value.as_deref().filter(|v| !v.trim().is_empty() && !reject.message.contains(v));
-    let value = value.map(|v| format!(" (\"{}\")", visible_cut(v, VALUE))).unwrap_or_default();
-    format!("{place}: {}{value}", visible(&reject.message))
+    if reject.sensitive {
+        let meaning = reject.code.meaning().trim_end_matches('.');
+        return words.text(format!(": {meaning} (its value is not shown)"));
+    }
+    words = words.text(": ").text(visible(&reject.message));
+    match reject.value.as_deref().filter(|v| !v.trim().is_empty() && !reject.message.contains(v)) {
+        Some(value) => words.text(" (\"").value(visible_cut(value, VALUE)).text("\")"),
+        None => words,
+    }
 }
 
 fn more(page: &mut Page, all: u64, shown: usize, place: Option<&str>) {

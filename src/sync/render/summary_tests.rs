@@ -70,7 +70,7 @@ fn sample() -> Sample {
         change(ChangeAction::Removed, "E9", None, &[]),
     ];
     let rejects = vec![reject(14, Some("E-mail"), "ann@", false, "is no e-mail address: correct it and send it again")];
-    Sample { changes, rejects }
+    Sample { changes, rejects, kinds: Vec::new() }
 }
 
 fn golden(name: &str, report: &RunReport, sample: &Sample, manifests: &[&str]) {
@@ -152,6 +152,7 @@ fn hostile_values_cannot_write_to_the_terminal() {
             reject(4, Some("Band"), "secret 7", true, "secret 7 is not a number"),
             reject(5, Some("Name"), &"long ".repeat(20), false, "is too long"),
         ],
+        kinds: Vec::new(),
     };
     golden("hostile.txt", &report, &sample, &[]);
     let text = plain(&summary(&report, &sample, &[]));

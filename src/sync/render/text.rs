@@ -65,6 +65,11 @@ fn hides(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
+/// The text as a name that any machine takes for a file's: what [`visible`] would show by an escape becomes `_`.
+pub fn harmless(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() || hides(c) || matches!(c, '/' | '\\') { '_' } else { c }).collect()
+}
+
 /// As [`visible`], and cut at `max` characters.
 pub fn visible_cut(text: &str, max: usize) -> String {
     // Escapes take many characters for one: the text is cut before, and counted as it was.
@@ -73,6 +78,11 @@ pub fn visible_cut(text: &str, max: usize) -> String {
         out.push('…');
     }
     out
+}
+
+/// Our own text of perhaps several lines, each as [`visible`].
+pub fn visible_lines(text: &str) -> String {
+    paragraph(text, 0)
 }
 
 /// Our own text of perhaps several lines: each as [`visible`], later ones indented, so that none can pass for a line of

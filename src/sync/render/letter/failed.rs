@@ -1,0 +1,147 @@
+//! The failed import: what is wrong with a file and how it is sent again, for those who sent it. They never see the program,
+//! the database or other people's data.
+
+use super::{
+    super::{
+        blocks::{Block, Words},
+        mail::{self, Mood},
+        plain::plain,
+        summary::reject_words,
+        text::number,
+    },
+    About, attached, subject,
+    summary::{end, file},
+};
+use crate::model::{
+    letter::{Attachment, Letter, LetterKind},
+    reason::Verdict,
+    report::{RejectKind, RunReport, Sample},
+};
+
+/// How many kinds of rejects are listed.
+const KINDS: usize = 20;
+
+/// The letter to those who sent the file.
+pub fn failed_import(report: &RunReport, sample: &Sample, about: &About) -> Letter {
+    let attachments = match report.counts.rejected {
+        0 => Vec::new(),
+        _ => attached(about, |name| name.ends_with("_rejects.csv")),
+    };
+    let failed = report.reason.verdict() == Verdict::Failed;
+    let mut blocks = if failed { failure(report) } else { rejected(report) };
+    kinds(&mut blocks, sample);
+    if let Some(attachment) = attachments.first() {
+        correct(&mut blocks, report, sample, about, attachment);
+    }
+    let (subject, end) = (subject::failed_import(report), end(report));
+    let mood = if failed { Mood::Bad } else { Mood::Mixed };
+    Letter {
+        kind: LetterKind::FailedImport,
+        text: plain(&subject, &blocks, &end),
+        html: mail::document(&subject, mood, &blocks, &end),
+        subject,
+        attachments,
+    }
+}
+
+fn rows(n: u64) -> String {
+    if n == 1 { "1 row".to_owned() } else { format!("{} rows", number(n)) }
+}
+
+/// Some rows were refused.
+fn rejected(report: &RunReport) -> Vec<Block> {
+    let counts = &report.counts;
+    let some = match counts.rejected {
+        n if n == counts.read => "None of the rows".to_owned(),
+        n => format!("{} of the {}", number(n), rows(counts.read)),
+    };
+    let words = if report.reason.verdict() == Verdict::Held {
+        Words::new("Nothing of ")
+            .and(file(report))
+            .text(format!(" is imported yet: somebody has to look at it first. {some} would be rejected as they are."))
+    } else if counts.rejected == counts.read {
+        Words::new(format!("{some} of ")).and(file(report)).text(" could be imported.")
+    } else {
+        let (verb, rest) = if counts.rejected == 1 { ("was", "The others are") } else { ("were", "The others are") };
+        Words::new(format!("{some} in "))
+            .and(file(report))
+            .text(format!(" {verb} not imported, because something is wrong with them. {rest} done."))
+    };
+    vec![Block::Notice(words)]
+}
+
+/// Nothing was imported.
+fn failure(report: &RunReport) -> Vec<Block> {
+    let words = Words::new("Nothing was imported from ").and(file(report)).text(".");
+    let (what, to_do) = (Words::new(&report.message), Words::new(report.reason.cure_for_senders()));
+    vec![
+        Block::Notice(words),
+        Block::Heading("What is wrong"),
+        Block::Para(what),
+        Block::Heading("What to do"),
+        Block::Para(to_do),
+    ]
+}
+
+/// The reasons by kind, each with one example.
+fn kinds(blocks: &mut Vec<Block>, sample: &Sample) {
+    if sample.kinds.is_empty() {
+        return;
+    }
+    blocks.push(Block::Heading("What is wrong with the rows"));
+    blocks.push(Block::List(sample.kinds.iter().take(KINDS).map(one_kind).collect()));
+    let rest = sample.kinds.len().saturating_sub(KINDS);
+    if rest > 0 {
+        blocks.push(Block::Faint(Words::new(format!("and {rest} more kinds of mistakes: each row has its own in the file"))));
+    }
+}
+
+fn one_kind(kind: &RejectKind) -> Words {
+    let mut words = Words::strong(rows(kind.count));
+    if let Some(column) = &kind.column {
+        words = words.text(" in column ").value(column);
+    }
+    words = words.text(format!(": {}", kind.code.meaning()));
+    match kind.first.first() {
+        Some(example) => words.text(" For example ").and(reject_words(example)),
+        None => words,
+    }
+}
+
+/// How the rows are corrected and sent again.
+fn correct(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample, about: &About, attachment: &Attachment) {
+    blocks.push(Block::Heading("How to correct them"));
+    if report.reason.verdict() == Verdict::Held {
+        blocks.push(Block::Para(
+            Words::new("The rejected rows are attached as ")
+                .value(&attachment.name)
+                .text(", each with its reason in the last column. Correct them in your own file, and send that again."),
+        ));
+    } else {
+        let unreadable = sample.kinds.iter().any(|kind| kind.code.key_unreadable());
+        let emptied = if unreadable {
+            " Where a cell says that it is to be deleted once the row is right, empty it then."
+        } else {
+            ""
+        };
+        blocks.push(Block::Steps(vec![
+            Words::new("Open the attached file ")
+                .value(&attachment.name)
+                .text(" with a spreadsheet program. It has the rejected rows alone, each with its reason in the last column."),
+            Words::new(format!(
+                "Correct the cells, and delete rows that are not to be imported. The columns that begin with usersync_ may stay.{emptied}"
+            )),
+            Words::new("Save it as CSV, and put it where your files always go, under a name like ")
+                .code(&about.files)
+                .text(". Only these rows are imported then; all others stay as they are."),
+        ]));
+    }
+    if attachment.cut {
+        let mut words = Words::new("There are more than 5 MiB of them: the attachment has the first ones only.");
+        words = match &report.reports.rejects {
+            Some(place) => words.text(" All of them are in ").code(place).text(": ask those who run UserSync for it."),
+            None => words.text(" Ask those who run UserSync for the rest."),
+        };
+        blocks.push(Block::Faint(words));
+    }
+}

@@ -1,0 +1,62 @@
+//! Subjects: sync, mode, verdict and counts in one line.
+
+use super::super::{
+    summary::outcome,
+    text::{number, visible, visible_cut},
+};
+use crate::{
+    api::Mode,
+    model::{
+        reason::{Reason, Verdict},
+        report::RunReport,
+    },
+};
+
+/// The longest subject, in characters.
+const LONGEST: usize = 120;
+
+/// `hr: 12 added, 3 updated, 1 rejected`, `hr HELD: would remove 412 of 1,000 users`
+pub fn summary(report: &RunReport) -> String {
+    let simulation = if report.mode == Mode::Simulation { " simulation" } else { "" };
+    let head = format!("{}{simulation}", report.sync);
+    line(&match (report.reason.verdict(), report.reason) {
+        (Verdict::Failed, _) => format!("{head} FAILED: {}", first_words(&report.message)),
+        (Verdict::Held, _) => format!("{head} HELD: {}", breach(report)),
+        (_, Reason::NoFile | Reason::AlreadyApplied) => format!("{head}: {}", first_words(&report.message)),
+        _ => format!("{head}: {}", outcome(&report.counts, report.mode)),
+    })
+}
+
+/// `hr: 3 of 120 rows rejected (userdata_1.csv)`
+pub fn failed_import(report: &RunReport) -> String {
+    let file = report.file.as_ref().map(|file| file.name.as_str());
+    line(&match (report.reason.verdict(), file) {
+        (Verdict::Failed, Some(file)) => format!("{} FAILED: {file} was not imported", report.sync),
+        (Verdict::Failed, None) => format!("{} FAILED: no file was imported", report.sync),
+        (_, file) => {
+            let counts = &report.counts;
+            let file = file.map(|file| format!(" ({file})")).unwrap_or_default();
+            format!("{}: {} of {} rows rejected{file}", report.sync, number(counts.rejected), number(counts.read))
+        }
+    })
+}
+
+/// The first breach without the setting that it breaches: `would remove 412 of 1,000 users`.
+fn breach(report: &RunReport) -> String {
+    let why = report.guard.reasons.first().unwrap_or(&report.message);
+    let end = why.find([';', ':']).unwrap_or(why.len());
+    // A reason that begins with a code says more behind it.
+    first_words(why.strip_prefix("KeyUnreadable: ").unwrap_or(&why[..end]))
+}
+
+/// The first line of a message, up to where it begins to explain.
+fn first_words(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let end = line.find("; ").unwrap_or(line.len());
+    line[..end].to_owned()
+}
+
+/// One line that a header can hold: nothing in it breaks a line, hides, or turns the direction of writing.
+pub fn line(text: &str) -> String {
+    visible_cut(&visible(text), LONGEST)
+}

@@ -1,0 +1,274 @@
+//! The summary: what a run did, for those who run the sync.
+
+use super::{
+    super::{
+        blocks::{Block, Count, CountKind, Words},
+        mail::{self, Mood},
+        plain::plain,
+        summary::{reject_words, would},
+        text::{bytes, duration, number},
+    },
+    About, attached, subject,
+};
+use crate::{
+    api::Mode,
+    model::{
+        counts::Counts,
+        letter::{Letter, LetterKind},
+        reason::{Reason, Verdict},
+        report::{RunReport, Sample},
+    },
+};
+
+/// The summary of a run that has ended.
+pub fn summary(report: &RunReport, sample: &Sample, about: &About) -> Letter {
+    let attachments = attached(about, |name| name == "changes.csv.gz");
+    let mut blocks = happened(report);
+    next_step(&mut blocks, report, about);
+    counts(&mut blocks, report);
+    changes(&mut blocks, report, sample);
+    rejects(&mut blocks, report, sample);
+    facts(&mut blocks, report, about);
+    if attachments.iter().any(|attachment| attachment.cut) {
+        blocks.push(Block::Faint(Words::new(
+            "The changes are more than 5 MiB: the attachment has the first of them, the report all.",
+        )));
+    }
+    let (title, end) = (subject::summary(report), end(report));
+    Letter {
+        kind: LetterKind::Summary,
+        text: plain(&title, &blocks, &end),
+        html: mail::document(&title, mood(report), &blocks, &end),
+        subject: title,
+        attachments,
+    }
+}
+
+pub fn mood(report: &RunReport) -> Mood {
+    match (report.reason.verdict(), report.mode) {
+        (Verdict::Failed, _) => Mood::Bad,
+        (Verdict::Held, _) | (_, Mode::Simulation) => Mood::Asking,
+        (Verdict::Rejects, Mode::Import) => Mood::Mixed,
+        (Verdict::Completed, Mode::Import) => Mood::Good,
+    }
+}
+
+/// Who says this.
+pub fn end(report: &RunReport) -> String {
+    format!("Sent by UserSync about run {} of {}. Nobody wrote this by hand.", report.run, report.sync)
+}
+
+/// The file in a sentence.
+pub fn file(report: &RunReport) -> Words {
+    match &report.file {
+        Some(file) => Words::new("the file ").value(&file.name),
+        None => Words::new("the file"),
+    }
+}
+
+/// `12 users were added`, `1 row was rejected`
+fn happened(report: &RunReport) -> Vec<Block> {
+    let simulation = report.mode == Mode::Simulation;
+    match (report.reason.verdict(), report.reason) {
+        (Verdict::Failed, _) => vec![
+            Block::Notice(Words::new("Nothing was imported: ").and(Words::new(&report.message))),
+            Block::Para(Words::new(report.reason.meaning())),
+        ],
+        (Verdict::Held, _) => {
+            let held = if simulation {
+                Words::new("Nothing was written: this was a simulation. An import of ")
+                    .and(file(report))
+                    .text(" would wait for a person, because of a safeguard:")
+            } else {
+                Words::new("Nothing was written. A safeguard holds ")
+                    .and(file(report))
+                    .text(" until a person has looked at it:")
+            };
+            vec![Block::Notice(held), Block::List(report.guard.reasons.iter().map(Words::new).collect())]
+        }
+        (_, Reason::NoFile) => no_file(report),
+        _ if simulation => vec![Block::Notice(
+            Words::new("Nothing was written: this was a simulation. An import of ")
+                .and(file(report))
+                .text(format!(" {}.", sentence(&report.counts, true)))
+                .text(" What the database itself would refuse was not tried."),
+        )],
+        _ => vec![Block::Notice(
+            Words::new("UserSync has imported ")
+                .and(file(report))
+                .text(format!(": {}.", sentence(&report.counts, false))),
+        )],
+    }
+}
+
+/// What lay in the folder instead.
+fn no_file(report: &RunReport) -> Vec<Block> {
+    let mut blocks = vec![Block::Notice(Words::new(&report.message))];
+    if let Some(looked) = report.looked.as_ref().filter(|looked| !looked.names.is_empty()) {
+        let names = looked.names.iter().take(10);
+        blocks.push(Block::Heading("What lies in the folder"));
+        blocks.push(Block::List(names.map(|name| Words::of(&name.name).text(format!(": {}", name.why))).collect()));
+    }
+    blocks
+}
+
+/// `12 users were added, 3 updated, and 1 row was rejected`, of a simulation `would add 12 users, update 3 and …`.
+fn sentence(counts: &Counts, would: bool) -> String {
+    let users = |n: u64| if n == 1 { "1 user".to_owned() } else { format!("{} users", number(n)) };
+    let rows = |n: u64| if n == 1 { "1 row".to_owned() } else { format!("{} rows", number(n)) };
+    let was = |n: u64| if n == 1 { "was" } else { "were" };
+    let changed = [
+        (counts.added, "added", "add"),
+        (counts.updated, "updated", "update"),
+        (counts.removed, "removed", "remove"),
+    ];
+    let mut parts: Vec<String> = Vec::new();
+    for (n, done, to_do) in changed.into_iter().filter(|(n, ..)| *n > 0) {
+        parts.push(match (would, parts.is_empty()) {
+            (true, _) => format!("{to_do} {}", users(n)),
+            (false, true) => format!("{} {} {done}", users(n), was(n)),
+            (false, false) => format!("{} {done}", number(n)),
+        });
+    }
+    let rejected = counts.rejected;
+    match (would, parts.is_empty(), rejected) {
+        (true, true, 0) => "would change nothing".to_owned(),
+        (true, true, n) => format!("would change nothing and reject {}", rows(n)),
+        (true, false, 0) => format!("would {}", parts.join(", ")),
+        (true, false, n) => format!("would {}, and reject {}", parts.join(", "), rows(n)),
+        (false, true, 0) => "nothing had to be changed".to_owned(),
+        (false, true, n) => format!("nothing had to be changed, and {} {} rejected", rows(n), was(n)),
+        (false, false, 0) => parts.join(", "),
+        (false, false, n) => format!("{}, and {} {} rejected", parts.join(", "), rows(n), was(n)),
+    }
+}
+
+/// What the reader can do about it.
+fn next_step(blocks: &mut Vec<Block>, report: &RunReport, about: &About) {
+    blocks.push(Block::Heading("What to do"));
+    let verdict = report.reason.verdict();
+    if verdict == Verdict::Held && report.mode == Mode::Import {
+        blocks.push(Block::Para(Words::new(
+            "If this is what you want, approve exactly this file, once, for at most what is shown here:",
+        )));
+        let command = about.approve.clone().unwrap_or_else(|| {
+            format!("kubectl usersync approve {} --namespace {}", report.run, about.sync.namespace)
+        });
+        blocks.push(Block::Command(command));
+        blocks.push(Block::Para(Words::new(
+            "If it is not, do nothing: the file stays where it is, and nothing of it is imported. Then put a corrected file in its place.",
+        )));
+        return;
+    }
+    if verdict == Verdict::Failed {
+        blocks.push(Block::Para(Words::new(report.reason.cure())));
+        return;
+    }
+    if report.counts.rejected > 0 && report.mode == Mode::Import {
+        let mut words = Words::new("The rejected rows are in ");
+        words = match &report.reports.rejects {
+            Some(place) => words.code(place),
+            None => words.text("the rejects file of the report"),
+        };
+        words = words.text(". Correct them there, and put that file where the others come from: only these rows are imported then.");
+        if about.failed_import_to_anyone {
+            words = words.text(" Those who sent the file have got it by mail.");
+        }
+        blocks.push(Block::Para(words));
+        return;
+    }
+    let words = match (report.reason, report.mode) {
+        (Reason::NoFile, _) => "Put a file there, and ask again.",
+        (_, Mode::Simulation) if verdict == Verdict::Held => "The import will ask for an approval, and say how to give it.",
+        (_, Mode::Simulation) => "If this is what you want, start the import.",
+        _ => "Nothing: all of it is done.",
+    };
+    blocks.push(Block::Para(Words::new(words)));
+}
+
+/// The counts; of a failed run only those that are facts.
+fn counts(blocks: &mut Vec<Block>, report: &RunReport) {
+    if report.counts == Counts::default() {
+        return;
+    }
+    blocks.push(Block::Heading("Counts"));
+    blocks.push(Block::Counts(counted(report)));
+}
+
+/// Each count that is worth a line.
+pub fn counted(report: &RunReport) -> Vec<Count> {
+    let c = &report.counts;
+    let failed = report.reason.verdict() == Verdict::Failed;
+    let change = |done, would_do| if would(report) { would_do } else { done };
+    let all = [
+        ("rows read", c.read, CountKind::Read, true),
+        (change("added", "would add"), c.added, CountKind::Added, !failed),
+        (change("updated", "would update"), c.updated, CountKind::Updated, !failed),
+        (change("removed", "would remove"), c.removed, CountKind::Removed, c.removed > 0 && !failed),
+        (change("rejected", "would reject"), c.rejected, CountKind::Rejected, c.rejected > 0),
+        ("unchanged", c.unchanged, CountKind::Quiet, !failed),
+        (change("skipped", "would skip"), c.skipped, CountKind::Quiet, c.skipped > 0 && !failed),
+        ("left out by the filter", c.filtered, CountKind::Quiet, c.filtered > 0),
+    ];
+    all.into_iter().filter(|(.., shown)| *shown).map(|(name, n, kind, _)| Count { name, n, kind }).collect()
+}
+
+fn changes(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample) {
+    if sample.changes.is_empty() || report.reason.verdict() == Verdict::Failed {
+        return;
+    }
+    blocks.push(Block::Heading(if would(report) { "What would change" } else { "What changed" }));
+    blocks.push(Block::Changes(sample.changes.clone()));
+    let all = report.counts.added + report.counts.updated + report.counts.removed;
+    let rest = all.saturating_sub(sample.changes.len() as u64);
+    if rest > 0 {
+        blocks.push(Block::Faint(Words::new(format!("and {} more, all of them in the report", number(rest)))));
+    }
+}
+
+fn rejects(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample) {
+    if sample.rejects.is_empty() {
+        return;
+    }
+    blocks.push(Block::Heading(if report.mode == Mode::Simulation { "Rows that would be rejected" } else { "Rejected rows" }));
+    blocks.push(Block::List(sample.rejects.iter().map(reject_words).collect()));
+    let rest = report.counts.rejected.saturating_sub(sample.rejects.len() as u64);
+    if rest > 0 {
+        blocks.push(Block::Faint(Words::new(format!("and {} more", number(rest)))));
+    }
+}
+
+fn facts(blocks: &mut Vec<Block>, report: &RunReport, about: &About) {
+    blocks.push(Block::Heading("The run"));
+    let mut facts = Vec::new();
+    if let Some(file) = &report.file {
+        let rows = match file.rows {
+            None => String::new(),
+            Some(1) => ", 1 row".into(),
+            Some(n) => format!(", {} rows", number(n)),
+        };
+        facts.push(("File", Words::of(&file.name).text(format!(" ({}{rows})", bytes(file.size)))));
+        if let Some(sha256) = file.sha256.as_ref().filter(|_| report.guard.held) {
+            facts.push(("SHA-256", Words::default().code(sha256)));
+        }
+    }
+    if report.reason.verdict() == Verdict::Failed {
+        facts.push(("Reason", Words::new(report.reason.as_str())));
+    }
+    facts.push(("Started", Words::new(about.time(report.start_time))));
+    facts.push(("Took", Words::new(duration(report.timings.total))));
+    if let Some(next) = about.next {
+        facts.push(("Next run", Words::new(about.time(next))));
+    }
+    let reports = &report.reports;
+    let places =
+        [("Report", &reports.html), ("Changes", &reports.changes), ("Rejects", &reports.rejects), ("Details", &reports.report)];
+    for (name, place) in places {
+        facts.extend(place.as_ref().map(|place| (name, Words::default().code(place))));
+    }
+    blocks.push(Block::Facts(facts));
+    if !report.warnings.is_empty() {
+        blocks.push(Block::Heading("Warnings"));
+        blocks.push(Block::List(report.warnings.iter().map(Words::new).collect()));
+    }
+}
