@@ -29,11 +29,39 @@ pub trait Place: Send + Sync {
     /// What is kept beside a run as `report.json`, where this process can read it.
     async fn report(&self, run: &UserSyncRun) -> Option<String>;
 
+    /// A file of a run's report as it is kept, packed if it is.
+    async fn kept(&self, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, PlaceError>;
+
     /// Why nobody does now what is asked; None: somebody does, or that can't be known.
     async fn asleep(&self) -> Option<String>;
 
     /// The arguments by which a command finds this place.
     fn arguments(&self) -> Vec<String>;
+}
+
+/// A file of a run's report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// `report.html`
+    Page,
+    /// `changes.csv.gz`
+    Changes,
+    /// The rejects file.
+    Rejects,
+}
+
+impl Kept {
+    /// Where it is, by the run's status. An error says why there is none.
+    pub fn place(self, run: &UserSyncRun) -> Result<String, PlaceError> {
+        let reports = run.status.as_ref().and_then(|status| status.reports.clone()).unwrap_or_default();
+        let (place, what) = match self {
+            Self::Page => (reports.html, "no page: it has not ended, or its report could not be kept"),
+            Self::Changes => (reports.changes, "no file of changes: it changed nothing, or has not ended"),
+            Self::Rejects => (reports.rejects, "no rejects file: no row was rejected, or it has not ended"),
+        };
+        let name = run.metadata.name.clone().unwrap_or_default();
+        place.ok_or_else(|| PlaceError::Missing(format!("{name} has {what}")))
+    }
 }
 
 /// A sync, as far as the verbs need it.

@@ -45,12 +45,54 @@ fn sensitive_values_are_in_the_rejects_file_and_nowhere_else() {
     run("id,name,band\nE1,Ann,77001\nE2,Bob,77002\n");
     run("id,name,band\nE1,Ann,77003\nE2,Bob,x77004\nE3,Cem,7700599999999999999999999\n");
     run("id,name,band\nE1,Ann,77003\n");
+    // Rows that can't be read at all, among them the cell.
+    run("id,name,band\nE1,Ann,77003\nE2,Bob,77005,77006\nE3,\"Cem\"x,77007\n,Dan,77008\nE1,Ann,77009\n");
     assert!(said.contains("•••"), "that it changed is said: {said}");
     assert!(!said.contains("7700"), "{said}");
     let mut found = holding(&world.path(".usersync"), "7700");
     found.sort();
     found.dedup();
     assert_eq!(found, ["userdata_1_rejects.csv"]);
+}
+
+#[test]
+fn a_held_run_and_a_refusing_database_show_no_sensitive_value() {
+    let world = World::new(&[
+        MAPPING,
+        "safeguards: {maxRejected: \"100%\", maxEmptied: 0}",
+        "target: {url: {value: \"sqlite:people.db\"}}",
+        "conflictMode: Replace",
+    ]);
+    world.sql(
+        "people.db",
+        "create table users (id text primary key, name text, band integer unique check (band <> 77666));
+         insert into users values ('E1', 'Ann', 77001), ('E2', 'Bob', 77002);",
+    );
+    let mut said = String::new();
+    let mut run = |file: &str, code: i32| {
+        world.drop_file(file);
+        for args in [&["run", "-f", "hr.yaml", "--simulate"][..], &["run", "-f", "hr.yaml"], &["run", "-f", "hr.yaml", "-o", "json"]] {
+            let mut command = world.command(args);
+            let ended = command.env("USERSYNC_LOG", "trace").output().unwrap();
+            said += &String::from_utf8(ended.stdout).unwrap();
+            said += &String::from_utf8(ended.stderr).unwrap();
+            if !args.contains(&"--simulate") && !args.contains(&"json") {
+                assert_eq!(ended.status.code(), Some(code), "{said}");
+            }
+        }
+    };
+    run("id,name,band\nE1,Ann,\nE2,Bob,77002\n", 3);
+    run("id,name,band\nE1,Ann,77001\nE2,Bob,77002\nE3,Cem,77001\nE4,Dora,77666\nE5,Eve,77005\n", 4);
+    assert!(said.contains("DatabaseRefused") || said.contains("refused"), "{said}");
+    assert!(!said.contains("7700") && !said.contains("77666"), "{said}");
+    for marker in ["7700", "77666"] {
+        let mut found = holding(&world.path(".usersync"), marker);
+        found.sort();
+        found.dedup();
+        assert_eq!(found, ["userdata_1_rejects.csv"], "{marker}");
+    }
+    let pages = holding(&world.path(".usersync"), "<!DOCTYPE html>");
+    assert!(!pages.is_empty() && pages.iter().all(|page| page == "report.html"), "and there were pages to look at");
 }
 
 #[test]

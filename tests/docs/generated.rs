@@ -25,7 +25,7 @@ pub fn parts() -> Vec<(&'static str, String)> {
 }
 
 fn reasons() -> String {
-    let mut text = String::from("## How a run ends\n\n| reason | exit code | meaning |\n|---|---|---|\n");
+    let mut text = String::from("## How a run ends\n\n| reason | exit code | meaning | what to do |\n|---|---|---|---|\n");
     for reason in Reason::ALL {
         let code = match reason.verdict() {
             Verdict::Completed => 0,
@@ -33,7 +33,7 @@ fn reasons() -> String {
             Verdict::Held => 3,
             Verdict::Rejects => 4,
         };
-        writeln!(text, "| `{reason}` | {code} | {} |", reason.meaning()).unwrap();
+        writeln!(text, "| `{reason}` | {code} | {} | {} |", reason.meaning(), reason.cure()).unwrap();
     }
     text.push_str("\n## Conditions of a UserSync\n\n| condition | says |\n|---|---|\n");
     for (kind, meaning) in MEANINGS {
@@ -51,10 +51,12 @@ fn reasons() -> String {
         let warns = if kind.warns() { "Warning" } else { "Normal" };
         writeln!(text, "| `{kind}` | {warns} | {} |", kind.meaning()).unwrap();
     }
-    text.push_str("\n## Why a row was rejected\n\n| code | meaning | the user id can be trusted |\n|---|---|---|\n");
+    text.push_str(
+        "\n## Why a row was rejected\n\n| code | meaning | what to do | the user id can be trusted |\n|---|---|---|---|\n",
+    );
     for code in RejectCode::ALL {
         let trusted = if code.key_unreadable() { "no" } else { "yes" };
-        writeln!(text, "| `{code}` | {} | {trusted} |", code.meaning()).unwrap();
+        writeln!(text, "| `{code}` | {} | {} | {trusted} |", code.meaning(), code.cure()).unwrap();
     }
     text
 }

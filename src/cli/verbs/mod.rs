@@ -87,7 +87,9 @@ pub enum Verb {
     /// Show how a run ended
     #[command(after_help = "Examples:
   usersync report hr-5f2c81d09ab3e47f6a10
-  usersync report hr-5f2c81d09ab3e47f6a10 -o json")]
+  usersync report hr-5f2c81d09ab3e47f6a10 -o html > report.html
+  usersync report hr-5f2c81d09ab3e47f6a10 --changes | grep E00042
+  usersync report hr-5f2c81d09ab3e47f6a10 --rejects > correct_me.csv")]
     Report(runs::ReportArgs),
 }
 

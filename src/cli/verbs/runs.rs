@@ -1,6 +1,7 @@
 //! The runs of a sync as a table, and one run in full.
 
 use clap::Args;
+use flate2::read::GzDecoder;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -8,6 +9,7 @@ use super::{VerbError, Where, ended};
 use crate::{
     api::{Action, Mode, Trigger, UserSyncRun},
     cli::{Exit, output},
+    host::place::Kept,
     control::cause::{ended as reason_of, ended_at},
     model::report::RunReport,
     sync::render::text::{duration, number, visible_cut},
@@ -37,9 +39,27 @@ pub struct ReportArgs {
     run: String,
     /// How the report is printed
     #[arg(short, long, value_enum, default_value_t)]
-    output: ended::Format,
+    output: Shape,
+    /// Print each change, as CSV: who was added, updated and removed, property by property
+    #[arg(long, conflicts_with_all = ["output", "rejects"])]
+    changes: bool,
+    /// Print the rejects file: the rejected rows as they came, to be corrected and sent again
+    #[arg(long, conflicts_with = "output")]
+    rejects: bool,
     #[command(flatten)]
     place: Where,
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Shape {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+    /// A page that needs nothing but itself: `usersync report RUN -o html > report.html`
+    Html,
 }
 
 /// A run in one line of JSON.
@@ -52,14 +72,30 @@ struct Line<'a> {
     trigger: Trigger,
 }
 
-/// Prints the report of a run that ended; the exit code is the run's.
+/// Prints the report of a run that ended; the exit code is the run's, or 0 for one of its files.
 pub async fn report(args: &ReportArgs) -> Result<Exit, VerbError> {
     let place = args.place.place().await?;
     let run = place.run(&args.run).await?;
     let run = run.ok_or_else(|| VerbError::Unfit(format!("there is no run {}: see `usersync runs`", args.run)))?;
     let report = ended::report(&*place, &run).await;
     let report = report.ok_or_else(|| VerbError::Unfit(format!("{} has not ended", args.run)))?;
-    Ok(ended::print(&*place, &report, args.output)?)
+    match (args.changes, args.rejects, args.output) {
+        (true, ..) => {
+            let packed = place.kept(&run, Kept::Changes).await?;
+            output::file(GzDecoder::new(packed.as_slice()))?;
+            Ok(Exit::Completed)
+        }
+        (_, true, _) => {
+            output::file(place.kept(&run, Kept::Rejects).await?.as_slice())?;
+            Ok(Exit::Completed)
+        }
+        (.., Shape::Html) => {
+            output::file(place.kept(&run, Kept::Page).await?.as_slice())?;
+            Ok(ended::exit(report.reason))
+        }
+        (.., Shape::Json) => Ok(ended::print(&*place, &report, ended::Format::Json)?),
+        (.., Shape::Text) => Ok(ended::print(&*place, &report, ended::Format::Text)?),
+    }
 }
 
 /// Lists runs, the newest first.

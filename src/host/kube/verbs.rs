@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::errors::{PATIENCE, ask, none_of_that_name, sorted};
 use crate::{
     api::{APPROVE, UserSync, UserSyncRun},
-    host::place::{Found, Place, PlaceError},
+    host::place::{Found, Kept, Place, PlaceError},
     ports::HostError,
 };
 
@@ -132,6 +132,14 @@ impl Place for Cluster {
 
     async fn report(&self, _run: &UserSyncRun) -> Option<String> {
         None
+    }
+
+    async fn kept(&self, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, PlaceError> {
+        let place = kept.place(run)?;
+        Err(PlaceError::Failed(format!(
+            "the file is {place} where the operator runs: fetch it from there, with `kubectl cp` out of its pod or from its report \
+             store"
+        )))
     }
 
     async fn asleep(&self) -> Option<String> {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::{APPROVE, UserSyncRun},
-    host::place::{Found, Place, PlaceError},
+    host::place::{Found, Kept, Place, PlaceError},
     model::sync::Key,
 };
 
@@ -162,6 +162,17 @@ impl Place for Folder {
     async fn report(&self, run: &UserSyncRun) -> Option<String> {
         let path = run.status.as_ref()?.reports.as_ref()?.report.as_ref()?;
         std::fs::read_to_string(path).ok()
+    }
+
+    async fn kept(&self, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, PlaceError> {
+        let place = PathBuf::from(kept.place(run)?);
+        // A run noted its path as seen from the folder it was started in.
+        let here = |name: &std::ffi::OsStr| {
+            let run_name = run.metadata.name.as_deref().unwrap_or_default();
+            self.state().reports().join(&self.namespace).join(&run.spec.sync).join(run_name).join(name)
+        };
+        let found = place.file_name().map(here).filter(|here| here.is_file()).unwrap_or(place);
+        std::fs::read(&found).map_err(|error| PlaceError::Failed(format!("{} can't be read: {error}", found.display())))
     }
 
     async fn asleep(&self) -> Option<String> {

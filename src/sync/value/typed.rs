@@ -94,8 +94,28 @@ fn email(text: &str) -> Result<Cow<'_, str>, ValueError> {
     let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
     match EmailAddress::parse_with_options(text, options) {
         Ok(_) => Ok(Cow::Borrowed(text)),
-        Err(_) => Err(ValueError::new(RejectCode::InvalidEmail, "not an e-mail address, such as anna@example.com")),
+        Err(_) => {
+            let why = email_fault(text).map(|why| format!(": {why}")).unwrap_or_default();
+            Err(ValueError::new(RejectCode::InvalidEmail, format!("not an e-mail address, such as anna@example.com{why}")))
+        }
     }
+}
+
+/// What is wrong with a text that is no e-mail address, where that can be said in a few words without repeating it.
+fn email_fault(text: &str) -> Option<String> {
+    let (name, domain) = text.rsplit_once('@').unwrap_or((text, ""));
+    Some(match text.matches('@').count() {
+        0 => "it has no @".to_owned(),
+        2 => "it has two @".to_owned(),
+        n if n > 2 => format!("it has {n} @"),
+        _ if text.contains(char::is_whitespace) => "it has a blank in it".to_owned(),
+        _ if name.is_empty() => "nothing stands before the @".to_owned(),
+        _ if domain.is_empty() => "nothing stands behind the @".to_owned(),
+        _ if !domain.contains('.') => "its domain has no point".to_owned(),
+        _ if text.contains([',', ';']) => "it has a comma or a semicolon in it".to_owned(),
+        _ if text.contains("..") => "it has two points in a row".to_owned(),
+        _ => return None,
+    })
 }
 
 fn formatted_date(format: &str, text: &str) -> Result<String, ValueError> {
