@@ -39,7 +39,11 @@ impl RejectLog {
         }
         let path = spool::report(spool).join(rejects_name(file));
         let open: Open = Box::new(move || spool::create(&path));
-        Ok(Self { writer: Some(RejectsWriter::new(Lazy::new(open), header, delimiter)), first: Vec::new(), kinds: Kinds::default() })
+        Ok(Self {
+            writer: Some(RejectsWriter::new(Lazy::new(open), header, delimiter)),
+            first: Vec::new(),
+            kinds: Kinds::default(),
+        })
     }
 
     /// Adds a row as it came.

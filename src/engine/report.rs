@@ -160,7 +160,9 @@ fn write_report(
     let mut html = spool::create(&folder.join(PAGE))?;
     let source = ports.source.location();
     let kinds = &record.sample.kinds;
-    html.write_all(page(&Page { report: &report, sync: &job.sync, source: &source, kinds, changes, files: &files }).as_bytes())?;
+    html.write_all(
+        page(&Page { report: &report, sync: &job.sync, source: &source, kinds, changes, files: &files }).as_bytes(),
+    )?;
     json.sync_all()?;
     html.sync_all()?;
     File::open(folder)?.sync_all()

@@ -11,8 +11,12 @@ impl Reason {
                 "Have the rows of the rejects file corrected and sent again: only these are imported then."
             }
             Self::NoFile => "If a file should be there, see under which name and where it was put, and ask again.",
-            Self::Held => "Look at the report. If it is right, approve the run; if not, have the file corrected and replaced.",
-            Self::ApprovalOutdated => "Look at a simulation of the file as it is now, or at the new held run, and approve that.",
+            Self::Held => {
+                "Look at the report. If it is right, approve the run; if not, have the file corrected and replaced."
+            }
+            Self::ApprovalOutdated => {
+                "Look at a simulation of the file as it is now, or at the new held run, and approve that."
+            }
             Self::FolderMissing => "Make the folder on the server, or correct the path in the manifest.",
             Self::SourceUnreachable => {
                 "See that the server runs and can be reached from here. It is tried again by itself; nothing is lost."
@@ -22,21 +26,29 @@ impl Reason {
                  It is not tried again at once, so that the account is not locked."
             }
             Self::InvalidFile => "Have the file corrected and sent again. It was not imported, and stays as it is.",
-            Self::FileTooLarge => "See whether it is the right file. If so, raise `source.maxSize` or have it sent in parts.",
+            Self::FileTooLarge => {
+                "See whether it is the right file. If so, raise `source.maxSize` or have it sent in parts."
+            }
             Self::TargetInvalid => "Change the table, or the mapping, as the message says.",
             Self::TargetShared => {
                 "Give both syncs scopes that have no user in common, or let one of them write to another table."
             }
-            Self::TargetDenied => "Correct user name and password in the Secret, or have the right given in the database.",
+            Self::TargetDenied => {
+                "Correct user name and password in the Secret, or have the right given in the database."
+            }
             Self::TargetUnreachable => {
                 "See that the database runs and can be reached from here. It is tried again by itself; nothing is lost."
             }
-            Self::TargetBusy => "Nothing at first: it is tried again. If it stays so, let the sync run at a quieter time.",
+            Self::TargetBusy => {
+                "Nothing at first: it is tried again. If it stays so, let the sync run at a quieter time."
+            }
             Self::TargetFailed => "See what the database says in the message and in its own log.",
             Self::LocalFailed => "See that the disk of this machine has room and that its folders can be written.",
             Self::ReferenceMissing => "Make the Secret or ConfigMap, or its key, that the message names.",
             Self::Stopped => "Nothing: it was meant to end.",
-            Self::Refused => "Start runs by an annotation of the UserSync, or with `usersync update` and `usersync simulate`.",
+            Self::Refused => {
+                "Start runs by an annotation of the UserSync, or with `usersync update` and `usersync simulate`."
+            }
         }
     }
 
@@ -82,7 +94,9 @@ impl RejectCode {
             Self::InvalidBoolean => "Write true or false, yes or no, 1 or 0.",
             Self::InvalidDate => "Write it as in 2026-11-22, or in the form that the mapping's `format` names.",
             Self::InvalidTime => "Write it as in 14:03:00.",
-            Self::InvalidDateTime => "Write it as in 2026-11-22T14:03:00Z, or in the form that the mapping's `format` names.",
+            Self::InvalidDateTime => {
+                "Write it as in 2026-11-22T14:03:00Z, or in the form that the mapping's `format` names."
+            }
             Self::AmbiguousLocalTime => "Write the offset behind it, as in 2026-10-25T02:30:00+02:00.",
             Self::InvalidUuid => "Write it as in 0192f0c1-2a3b-7c4d-8e5f-60718293a4b5.",
             Self::InvalidJson => "Correct it at the place that the message names.",

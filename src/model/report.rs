@@ -3,7 +3,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{change::ChangeKind, counts::Counts, reason::Reason, reject::{Reject, RejectCode}};
+use super::{
+    change::ChangeKind,
+    counts::Counts,
+    reason::Reason,
+    reject::{Reject, RejectCode},
+};
 use crate::api::Mode;
 pub use crate::api::outcome::{FileReport, GuardReport, Reports};
 

@@ -71,7 +71,11 @@ fn a_held_run_and_a_refusing_database_show_no_sensitive_value() {
     let mut said = String::new();
     let mut run = |file: &str, code: i32| {
         world.drop_file(file);
-        for args in [&["run", "-f", "hr.yaml", "--simulate"][..], &["run", "-f", "hr.yaml"], &["run", "-f", "hr.yaml", "-o", "json"]] {
+        for args in [
+            &["run", "-f", "hr.yaml", "--simulate"][..],
+            &["run", "-f", "hr.yaml"],
+            &["run", "-f", "hr.yaml", "-o", "json"],
+        ] {
             let mut command = world.command(args);
             let ended = command.env("USERSYNC_LOG", "trace").output().unwrap();
             said += &String::from_utf8(ended.stdout).unwrap();

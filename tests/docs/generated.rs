@@ -25,7 +25,8 @@ pub fn parts() -> Vec<(&'static str, String)> {
 }
 
 fn reasons() -> String {
-    let mut text = String::from("## How a run ends\n\n| reason | exit code | meaning | what to do |\n|---|---|---|---|\n");
+    let mut text =
+        String::from("## How a run ends\n\n| reason | exit code | meaning | what to do |\n|---|---|---|---|\n");
     for reason in Reason::ALL {
         let code = match reason.verdict() {
             Verdict::Completed => 0,

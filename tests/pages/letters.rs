@@ -75,7 +75,11 @@ fn sample(value: &str) -> Sample {
             ChangeAction::Updated,
             "E00012",
             Some(1_003),
-            &[("email", "ann@old.example", "ann.anderson-brightwater@new.example"), ("title", value, ""), ("salary_band", "•••", "•••")],
+            &[
+                ("email", "ann@old.example", "ann.anderson-brightwater@new.example"),
+                ("title", value, ""),
+                ("salary_band", "•••", "•••"),
+            ],
         ),
         change(ChangeAction::Updated, "שרה כהן", Some(7), &[("display_name", "שרה", "שרה כהן (2)")]),
         change(ChangeAction::Added, "E00991", Some(992), &[]),
@@ -95,7 +99,13 @@ fn sample(value: &str) -> Sample {
         reject(15, RejectCode::InvalidEmail, Some("E-mail"), "bob@@example.com", email),
         reject(16, RejectCode::InvalidEmail, Some("E-mail"), value, email),
         reject(40, RejectCode::Required, Some("Name"), "", "display_name is required, but empty: fill it in"),
-        reject(41, RejectCode::InvalidDate, Some("Born"), "31.12.1990", "not a date: year-month-day, such as 2026-11-22"),
+        reject(
+            41,
+            RejectCode::InvalidDate,
+            Some("Born"),
+            "31.12.1990",
+            "not a date: year-month-day, such as 2026-11-22",
+        ),
         reject(77, RejectCode::Ragged, None, "", "the row has 4 cells, the header 6: is a delimiter missing?"),
     ];
     let mut kinds = Kinds::default();
@@ -122,7 +132,8 @@ pub fn write(folder: &Path) {
     keep("simulated", letters(&report(Mode::Simulation, Reason::CompletedWithRejects), &plain, &about()));
     let mut held = report(Mode::Import, Reason::Held);
     held.guard.held = true;
-    held.guard.reasons = vec!["would remove 412 of 1000 active users; `safeguards.maxRemovals: \"10%\"` allows 100".to_owned()];
+    held.guard.reasons =
+        vec!["would remove 412 of 1000 active users; `safeguards.maxRemovals: \"10%\"` allows 100".to_owned()];
     keep("held", letters(&held, &plain, &about()));
     let failed = RunReport { counts: Counts::default(), ..report(Mode::Import, Reason::InvalidFile) };
     keep("invalid", letters(&failed, &Sample::default(), &About { staged: Vec::new(), ..about() }));
@@ -140,5 +151,8 @@ pub fn write(folder: &Path) {
     }
     let last = "2026-11-22T01:00:00Z".parse().ok();
     let day = std::time::Duration::from_secs(86_400);
-    keep("overdue", vec![overdue("people/hr", last, day, "userdata_*.csv", "sftp://files.example.com/outbox", &about().zone)]);
+    keep(
+        "overdue",
+        vec![overdue("people/hr", last, day, "userdata_*.csv", "sftp://files.example.com/outbox", &about().zone)],
+    );
 }

@@ -74,7 +74,10 @@ pub fn hostile() -> String {
     let mut rows = String::new();
     for (n, cell) in cells.into_iter().chain([long.as_str()]).enumerate() {
         let cell = cell.replace('"', "\"\"");
-        rows += &format!("\"{n}-{}\",\"{cell}\",h{n}@example.com,\"{cell}\",B1,1990-01-01\n", &cell[..cell.len().min(40)].replace('\u{202e}', ""));
+        rows += &format!(
+            "\"{n}-{}\",\"{cell}\",h{n}@example.com,\"{cell}\",B1,1990-01-01\n",
+            &cell[..cell.len().min(40)].replace('\u{202e}', "")
+        );
         rows += &format!("\"R{n}\",\"{cell}\",\"{cell}\",\"{cell}\",B1,\"{cell}\"\n");
     }
     rows

@@ -5,7 +5,6 @@
 
 mod letters;
 mod looked;
-mod office;
 #[path = "../cli/world.rs"]
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 mod world;

@@ -9,8 +9,8 @@ use super::{VerbError, Where, ended};
 use crate::{
     api::{Action, Mode, Trigger, UserSyncRun},
     cli::{Exit, output},
-    host::place::Kept,
     control::cause::{ended as reason_of, ended_at},
+    host::place::Kept,
     model::report::RunReport,
     sync::render::text::{duration, number, visible_cut},
 };

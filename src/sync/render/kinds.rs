@@ -1,9 +1,6 @@
 //! Rejects by what is wrong with them.
 
-use crate::model::{
-    reject::Reject,
-    report::RejectKind,
-};
+use crate::model::{reject::Reject, report::RejectKind};
 
 /// How many rejects of one kind are kept to be shown.
 pub const EXAMPLES: usize = 50;
@@ -80,8 +77,11 @@ mod tests {
             kinds.take(&reject(line, RejectCode::Ragged, None));
         }
         kinds.take(&reject(200, RejectCode::Ragged, None));
-        let said: Vec<_> =
-            kinds.sorted().into_iter().map(|kind| (kind.code, kind.count, kind.first.len(), kind.first[0].line)).collect();
+        let said: Vec<_> = kinds
+            .sorted()
+            .into_iter()
+            .map(|kind| (kind.code, kind.count, kind.first.len(), kind.first[0].line))
+            .collect();
         assert_eq!(
             said,
             [

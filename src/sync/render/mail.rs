@@ -112,7 +112,9 @@ fn one(block: &Block, paint: &Paint) -> Markup {
         Block::Heading(heading) => html! {
             h2.ink.rule style={"margin:28px 0 10px 0;padding-top:18px;border-top:1px solid #e3e8ec;font-size:16px;line-height:1.4;font-weight:650;" (INK)} { (heading) }
         },
-        Block::Para(words) => html! { p.ink style={"margin:0 0 12px 0;overflow-wrap:anywhere;" (INK)} { (said(words)) } },
+        Block::Para(words) => {
+            html! { p.ink style={"margin:0 0 12px 0;overflow-wrap:anywhere;" (INK)} { (said(words)) } }
+        }
         Block::Faint(words) => {
             html! { p.soft style={"margin:8px 0 0 0;font-size:14px;overflow-wrap:anywhere;" (SOFT)} { (said(words)) } }
         }

@@ -31,7 +31,10 @@ impl Shown {
             action: change.action.as_str(),
             user: visible_cut(&change.user_id, VALUE),
             line: change.line.map(|line| format!("line {}", number(line))),
-            properties: shown.iter().map(|(name, old, new)| (visible_cut(name, VALUE), value(old), value(new))).collect(),
+            properties: shown
+                .iter()
+                .map(|(name, old, new)| (visible_cut(name, VALUE), value(old), value(new)))
+                .collect(),
             more: (rest > 0).then(|| format!("and {rest} more properties")),
         }
     }
@@ -57,7 +60,9 @@ mod tests {
 
     #[test]
     fn only_what_is_written_from_the_right_is_marked() {
-        for (text, want) in [("Ann", "Ann"), ("Çem", "Çem"), ("שרה (2)", "\u{2068}שרה (2)\u{2069}"), ("a ب", "\u{2068}a ب\u{2069}")] {
+        for (text, want) in
+            [("Ann", "Ann"), ("Çem", "Çem"), ("שרה (2)", "\u{2068}שרה (2)\u{2069}"), ("a ب", "\u{2068}a ب\u{2069}")]
+        {
             assert_eq!(isolated(text), want);
         }
     }

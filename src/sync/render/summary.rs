@@ -219,16 +219,19 @@ fn rejects(page: &mut Page, report: &RunReport, sample: &Sample) {
 
 /// [`reject_words`] in one line.
 fn one_reject(reject: &Reject) -> String {
-    let spans = reject_words(reject).0;
-    spans.iter().map(|span| match span {
-        Span::Text(text) | Span::Strong(text) | Span::Value(text) | Span::Code(text) => visible(text),
-    }).collect()
+    let spans = reject_words("line", reject).0;
+    spans
+        .iter()
+        .map(|span| match span {
+            Span::Text(text) | Span::Strong(text) | Span::Value(text) | Span::Code(text) => visible(text),
+        })
+        .collect()
 }
 
-/// `line 14, E-mail: …`. The value is added unless the message says it already. Of a sensitive cell only what the code
+/// `line 14, E-mail: …`, after the word that stands for "line". The value is added unless the message says it already. Of a sensitive cell only what the code
 /// means is said: the message may quote the cell.
-pub(super) fn reject_words(reject: &Reject) -> Words {
-    let mut words = Words::new(format!("line {}", number(reject.line)));
+pub(super) fn reject_words(line: &str, reject: &Reject) -> Words {
+    let mut words = Words::new(format!("{line} {}", number(reject.line)));
     if let Some(column) = &reject.column {
         words = words.text(", ").value(column);
     }

@@ -82,7 +82,7 @@ pub fn visible_cut(text: &str, max: usize) -> String {
 
 /// Our own text of perhaps several lines, each as [`visible`].
 pub fn visible_lines(text: &str) -> String {
-    paragraph(text, 0)
+    text.split('\n').map(|line| visible(line.strip_suffix('\r').unwrap_or(line))).collect::<Vec<_>>().join("\n")
 }
 
 /// Our own text of perhaps several lines: each as [`visible`], later ones indented, so that none can pass for a line of

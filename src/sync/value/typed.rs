@@ -96,7 +96,10 @@ fn email(text: &str) -> Result<Cow<'_, str>, ValueError> {
         Ok(_) => Ok(Cow::Borrowed(text)),
         Err(_) => {
             let why = email_fault(text).map(|why| format!(": {why}")).unwrap_or_default();
-            Err(ValueError::new(RejectCode::InvalidEmail, format!("not an e-mail address, such as anna@example.com{why}")))
+            Err(ValueError::new(
+                RejectCode::InvalidEmail,
+                format!("not an e-mail address, such as anna@example.com{why}"),
+            ))
         }
     }
 }

@@ -3,12 +3,12 @@
 use maud::{Markup, html};
 
 use super::{Page, lines, moment};
+use crate::api::{EmptyCell, PropertyPolicy};
 use crate::{
     model::job::{From, Limit, Property, Safeguards},
     model::report::Timings,
     sync::render::text::{bytes, duration, number, visible},
 };
-use crate::api::{EmptyCell, PropertyPolicy};
 
 /// The rest of the page.
 pub fn sections(page: &Page) -> Markup {
@@ -59,7 +59,12 @@ fn guard(page: &Page) -> Markup {
         ("Users who lose a value", "maxEmptied", Some(limit(max_emptied)), guard.emptied),
         ("Rows rejected", "maxRejected", Some(limit(max_rejected)), counts.rejected),
         ("Users updated", "maxUpdated", max_updated.map(limit), counts.updated),
-        ("Rows that passed", "minRows", Some(format!("at least {}", number(min_rows))), counts.read.saturating_sub(counts.filtered + counts.rejected)),
+        (
+            "Rows that passed",
+            "minRows",
+            Some(format!("at least {}", number(min_rows))),
+            counts.read.saturating_sub(counts.filtered + counts.rejected),
+        ),
     ];
     html! {
         section.card aria-labelledby="guard" {

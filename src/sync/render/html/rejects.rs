@@ -9,12 +9,14 @@ use crate::{
     sync::render::{
         blocks::{Span, Words},
         summary::reject_words,
-        text::{number, visible},
+        text::{number, visible, visible_cut},
     },
 };
 
 /// How many kinds the page holds.
 const KINDS: usize = 30;
+/// The longest name of a column, in characters.
+const COLUMN: usize = 200;
 
 /// The rejects' part of the page.
 pub fn section(page: &Page) -> Markup {
@@ -42,11 +44,11 @@ fn one(kind: &RejectKind) -> Markup {
         details.kind.mixed open {
             summary {
                 span.badge { (number(kind.count)) @if kind.count == 1 { " row" } @else { " rows" } } " "
-                @if let Some(column) = &kind.column { bdi { (visible(column)) } ": " }
+                @if let Some(column) = &kind.column { bdi { (visible_cut(column, COLUMN)) } ": " }
                 (kind.code.meaning())
             }
             p.soft { (kind.code.cure()) " " code { (kind.code.as_str()) } }
-            ul { @for reject in &kind.first { li { (said(&reject_words(reject))) } } }
+            ul { @for reject in &kind.first { li { (said(&reject_words("Line", reject))) } } }
             @if rest > 0 { p.soft { "and " (number(rest)) " more" } }
         }
     }

@@ -9,6 +9,7 @@ use super::{
         blocks::{Block, Words},
         mail::{self, Mood},
         plain::plain,
+        text::visible,
     },
     subject, when,
 };
@@ -44,7 +45,7 @@ pub fn overdue(
                 .text(". You are told once: the next mail comes when a file has come and then again none."),
         ),
     ];
-    let end = format!("Sent by UserSync about {sync}. Nobody wrote this by hand.");
+    let end = format!("UserSync sent this by itself about {}.", visible(sync));
     Letter {
         kind: LetterKind::Alert,
         text: plain(&title, &blocks, &end),
@@ -72,13 +73,17 @@ mod tests {
 
     #[test]
     fn says_since_when() {
-        let hours = |n| Duration::from_secs(n * 3_600);
+        let hours = |n: u64| Duration::from_secs(n * 3_600);
         let last = "2026-11-22T01:00:00Z".parse().ok();
-        let letter = overdue("hr", last, hours(24), "userdata_*.csv", "sftp://files.example.com/outbox", &TimeZone::UTC);
+        let letter =
+            overdue("hr", last, hours(24), "userdata_*.csv", "sftp://files.example.com/outbox", &TimeZone::UTC);
         assert_eq!(letter.subject, "hr: no file since Sun 22 Nov 2026, 01:00 UTC");
-        assert!(letter.text.contains("One is expected every 24 hours."), "{}", letter.text);
+        assert!(letter.html.contains("One is expected every 24 hours."), "{}", letter.html);
         assert!(letter.html.contains("sftp://files.example.com/outbox"));
         assert_eq!(overdue("hr", None, hours(1), "*", "/in", &TimeZone::UTC).subject, "hr: no file has come yet");
-        assert_eq!([hours(48), hours(1), Duration::from_secs(90), Duration::from_secs(60)].map(every), ["2 days", "hour", "90 seconds", "minute"]);
+        assert_eq!(
+            [hours(48), hours(1), Duration::from_secs(90), Duration::from_secs(60)].map(every),
+            ["2 days", "hour", "90 seconds", "minute"]
+        );
     }
 }

@@ -6,8 +6,7 @@ use super::{
         blocks::{Block, Words},
         mail::{self, Mood},
         plain::plain,
-        summary::reject_words,
-        text::number,
+        text::{number, visible},
     },
     About, attached, subject,
     summary::{end, file},
@@ -15,6 +14,7 @@ use super::{
 use crate::model::{
     letter::{Attachment, Letter, LetterKind},
     reason::Verdict,
+    reject::Reject,
     report::{RejectKind, RunReport, Sample},
 };
 
@@ -92,7 +92,9 @@ fn kinds(blocks: &mut Vec<Block>, sample: &Sample) {
     blocks.push(Block::List(sample.kinds.iter().take(KINDS).map(one_kind).collect()));
     let rest = sample.kinds.len().saturating_sub(KINDS);
     if rest > 0 {
-        blocks.push(Block::Faint(Words::new(format!("and {rest} more kinds of mistakes: each row has its own in the file"))));
+        blocks.push(Block::Faint(Words::new(format!(
+            "and {rest} more kinds of mistakes: each row has its own in the file"
+        ))));
     }
 }
 
@@ -101,11 +103,30 @@ fn one_kind(kind: &RejectKind) -> Words {
     if let Some(column) = &kind.column {
         words = words.text(" in column ").value(column);
     }
-    words = words.text(format!(": {}", kind.code.meaning()));
+    words = words.text(format!(": {}", lower(kind.code.meaning())));
     match kind.first.first() {
-        Some(example) => words.text(" For example ").and(reject_words(example)),
+        Some(reject) => words.and(example(reject)),
         None => words,
     }
+}
+
+/// ` For example line 14: "ada@@example.com" is …`; of a sensitive cell only where it is.
+fn example(reject: &Reject) -> Words {
+    let words = Words::new(format!(" For example line {}", number(reject.line)));
+    if reject.sensitive {
+        return words.text(".");
+    }
+    let words = match reject.value.as_deref().filter(|value| !value.trim().is_empty()) {
+        Some(value) => words.text(", where it says \"").value(value).text("\": "),
+        None => words.text(": "),
+    };
+    words.text(format!("{}.", visible(reject.message.trim_end_matches('.'))))
+}
+
+/// A sentence as it goes on behind a colon.
+fn lower(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// How the rows are corrected and sent again.
@@ -127,7 +148,11 @@ fn correct(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample, about: 
         blocks.push(Block::Steps(vec![
             Words::new("Open the attached file ")
                 .value(&attachment.name)
-                .text(" with a spreadsheet program. It has the rejected rows alone, each with its reason in the last column."),
+                .text(
+                    " with a spreadsheet program, and let it take all columns as text, so that leading zeros and dates stay as they \
+                     are (in Excel: Data, From Text/CSV, Do not detect data types). It has the rejected rows alone, each with \
+                     its reason in the last column.",
+                ),
             Words::new(format!(
                 "Correct the cells, and delete rows that are not to be imported. The columns that begin with usersync_ may stay.{emptied}"
             )),

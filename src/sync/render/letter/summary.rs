@@ -6,7 +6,7 @@ use super::{
         mail::{self, Mood},
         plain::plain,
         summary::{reject_words, would},
-        text::{bytes, duration, number},
+        text::{bytes, duration, number, visible},
     },
     About, attached, subject,
 };
@@ -55,7 +55,7 @@ pub fn mood(report: &RunReport) -> Mood {
 
 /// Who says this.
 pub fn end(report: &RunReport) -> String {
-    format!("Sent by UserSync about run {} of {}. Nobody wrote this by hand.", report.run, report.sync)
+    format!("UserSync sent this by itself about run {} of {}.", visible(&report.run), visible(&report.sync))
 }
 
 /// The file in a sentence.
@@ -117,11 +117,8 @@ fn sentence(counts: &Counts, would: bool) -> String {
     let users = |n: u64| if n == 1 { "1 user".to_owned() } else { format!("{} users", number(n)) };
     let rows = |n: u64| if n == 1 { "1 row".to_owned() } else { format!("{} rows", number(n)) };
     let was = |n: u64| if n == 1 { "was" } else { "were" };
-    let changed = [
-        (counts.added, "added", "add"),
-        (counts.updated, "updated", "update"),
-        (counts.removed, "removed", "remove"),
-    ];
+    let changed =
+        [(counts.added, "added", "add"), (counts.updated, "updated", "update"), (counts.removed, "removed", "remove")];
     let mut parts: Vec<String> = Vec::new();
     for (n, done, to_do) in changed.into_iter().filter(|(n, ..)| *n > 0) {
         parts.push(match (would, parts.is_empty()) {
@@ -151,9 +148,10 @@ fn next_step(blocks: &mut Vec<Block>, report: &RunReport, about: &About) {
         blocks.push(Block::Para(Words::new(
             "If this is what you want, approve exactly this file, once, for at most what is shown here:",
         )));
-        let command = about.approve.clone().unwrap_or_else(|| {
-            format!("kubectl usersync approve {} --namespace {}", report.run, about.sync.namespace)
-        });
+        let command = about
+            .approve
+            .clone()
+            .unwrap_or_else(|| format!("kubectl usersync approve {} --namespace {}", report.run, about.sync.namespace));
         blocks.push(Block::Command(command));
         blocks.push(Block::Para(Words::new(
             "If it is not, do nothing: the file stays where it is, and nothing of it is imported. Then put a corrected file in its place.",
@@ -170,7 +168,9 @@ fn next_step(blocks: &mut Vec<Block>, report: &RunReport, about: &About) {
             Some(place) => words.code(place),
             None => words.text("the rejects file of the report"),
         };
-        words = words.text(". Correct them there, and put that file where the others come from: only these rows are imported then.");
+        words = words.text(
+            ". Correct them there, and put that file where the others come from: only these rows are imported then.",
+        );
         if about.failed_import_to_anyone {
             words = words.text(" Those who sent the file have got it by mail.");
         }
@@ -179,7 +179,9 @@ fn next_step(blocks: &mut Vec<Block>, report: &RunReport, about: &About) {
     }
     let words = match (report.reason, report.mode) {
         (Reason::NoFile, _) => "Put a file there, and ask again.",
-        (_, Mode::Simulation) if verdict == Verdict::Held => "The import will ask for an approval, and say how to give it.",
+        (_, Mode::Simulation) if verdict == Verdict::Held => {
+            "The import will ask for an approval, and say how to give it."
+        }
         (_, Mode::Simulation) => "If this is what you want, start the import.",
         _ => "Nothing: all of it is done.",
     };
@@ -230,8 +232,12 @@ fn rejects(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample) {
     if sample.rejects.is_empty() {
         return;
     }
-    blocks.push(Block::Heading(if report.mode == Mode::Simulation { "Rows that would be rejected" } else { "Rejected rows" }));
-    blocks.push(Block::List(sample.rejects.iter().map(reject_words).collect()));
+    blocks.push(Block::Heading(if report.mode == Mode::Simulation {
+        "Rows that would be rejected"
+    } else {
+        "Rejected rows"
+    }));
+    blocks.push(Block::List(sample.rejects.iter().map(|reject| reject_words("Line", reject)).collect()));
     let rest = report.counts.rejected.saturating_sub(sample.rejects.len() as u64);
     if rest > 0 {
         blocks.push(Block::Faint(Words::new(format!("and {} more", number(rest)))));
@@ -261,8 +267,12 @@ fn facts(blocks: &mut Vec<Block>, report: &RunReport, about: &About) {
         facts.push(("Next run", Words::new(about.time(next))));
     }
     let reports = &report.reports;
-    let places =
-        [("Report", &reports.html), ("Changes", &reports.changes), ("Rejects", &reports.rejects), ("Details", &reports.report)];
+    let places = [
+        ("Report", &reports.html),
+        ("Changes", &reports.changes),
+        ("Rejects", &reports.rejects),
+        ("Details", &reports.report),
+    ];
     for (name, place) in places {
         facts.extend(place.as_ref().map(|place| (name, Words::default().code(place))));
     }

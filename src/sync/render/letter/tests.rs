@@ -69,7 +69,12 @@ fn reject(line: u64, code: RejectCode, column: Option<&str>, value: &str, messag
 
 fn sample() -> Sample {
     let changes = vec![
-        change(ChangeAction::Updated, "E2", Some(1_003), &[("email", "ann@old.example", "ann@new.example"), ("title", "Dr.", ""), ("salary_band", "•••", "•••")]),
+        change(
+            ChangeAction::Updated,
+            "E2",
+            Some(1_003),
+            &[("email", "ann@old.example", "ann@new.example"), ("title", "Dr.", ""), ("salary_band", "•••", "•••")],
+        ),
         change(ChangeAction::Added, "E1", Some(2), &[]),
         change(ChangeAction::Removed, "שרה", None, &[]),
     ];
@@ -77,7 +82,10 @@ fn sample() -> Sample {
     let rejects = vec![
         reject(14, RejectCode::InvalidEmail, Some("E-mail"), "ada@@example.com", email),
         reject(15, RejectCode::InvalidEmail, Some("E-mail"), "bob@@example.com", email),
-        Reject { sensitive: true, ..reject(40, RejectCode::InvalidInteger, Some("Band"), "secret 7", "secret 7 is no number") },
+        Reject {
+            sensitive: true,
+            ..reject(40, RejectCode::InvalidInteger, Some("Band"), "secret 7", "secret 7 is no number")
+        },
     ];
     let kind = |rejects: &[Reject]| RejectKind {
         code: rejects[0].code,
@@ -193,13 +201,16 @@ fn a_held_import() {
 #[test]
 fn failures() {
     let mut invalid = report(Mode::Import, Reason::InvalidFile);
-    invalid.message = "userdata_1.csv: the column E-mail is missing: the header has id, name, Mail.\nDid you mean Mail?".into();
+    invalid.message =
+        "userdata_1.csv: the column E-mail is missing: the header has id, name, Mail.\nDid you mean Mail?".into();
     invalid.counts = Counts::default();
     let nothing = About { staged: Vec::new(), ..about() };
     let letters = golden("invalid", &invalid, &Sample::default(), &nothing);
     assert_eq!(letters[1].subject, "hr FAILED: userdata_1.csv was not imported");
     let mut away = report(Mode::Import, Reason::SourceUnreachable);
-    away.message = "sftp://files.example.com/outbox: no answer within 15 s; see that the server runs (source.timeouts.connect)".into();
+    away.message =
+        "sftp://files.example.com/outbox: no answer within 15 s; see that the server runs (source.timeouts.connect)"
+            .into();
     (away.counts, away.file) = (Counts::default(), None);
     let letters = golden("unreachable", &away, &Sample::default(), &nothing);
     assert_eq!(letters[0].subject, "hr FAILED: sftp://files.example.com/outbox: no answer within 15 s");
@@ -253,7 +264,11 @@ fn who_is_told_what() {
     ];
     for (when, requested, mode, reason, counts, expected) in cases {
         let about = About { when: *when, requested: *requested, ..about() };
-        assert_eq!(wanted(*mode, *reason, counts, &about), *expected, "{when:?} {requested} {mode:?} {reason} {counts:?}");
+        assert_eq!(
+            wanted(*mode, *reason, counts, &about),
+            *expected,
+            "{when:?} {requested} {mode:?} {reason} {counts:?}"
+        );
         let nobody = About { to_anyone: false, failed_import_to_anyone: false, ..about.clone() };
         assert_eq!(wanted(*mode, *reason, counts, &nobody), []);
     }
