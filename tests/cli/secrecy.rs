@@ -65,7 +65,7 @@ fn a_held_run_and_a_refusing_database_show_no_sensitive_value() {
     ]);
     world.sql(
         "people.db",
-        "create table users (id text primary key, name text, band integer unique check (band <> 77666));
+        "create table users (id text primary key, name text, band integer unique check (band < 77100));
          insert into users values ('E1', 'Ann', 77001), ('E2', 'Bob', 77002);",
     );
     let mut said = String::new();
@@ -87,7 +87,7 @@ fn a_held_run_and_a_refusing_database_show_no_sensitive_value() {
     };
     run("id,name,band\nE1,Ann,\nE2,Bob,77002\n", 3);
     run("id,name,band\nE1,Ann,77001\nE2,Bob,77002\nE3,Cem,77001\nE4,Dora,77666\nE5,Eve,77005\n", 4);
-    assert!(said.contains("DatabaseRefused") || said.contains("refused"), "{said}");
+    assert!(said.contains("the database refuses the row"), "{said}");
     assert!(!said.contains("7700") && !said.contains("77666"), "{said}");
     for marker in ["7700", "77666"] {
         let mut found = holding(&world.path(".usersync"), marker);

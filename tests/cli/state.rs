@@ -37,7 +37,7 @@ fn its_layout_is_private_and_the_manifest_is_never_edited() {
     assert_eq!(world.names(".usersync/status/default"), ["hr.yaml"]);
     assert_eq!(world.names(".usersync/runs/default"), [format!("{run}.yaml")]);
     let reports = world.names(&format!(".usersync/reports/default/hr/{run}"));
-    assert_eq!(reports, ["changes.csv.gz", "records.jsonl.gz", "report.json", "userdata_1_rejects.csv"]);
+    assert_eq!(reports, ["changes.csv.gz", "records.jsonl.gz", "report.html", "report.json", "userdata_1_rejects.csv"]);
     assert_eq!(world.names(".usersync/spool/default/hr"), Vec::<String>::new());
     assert_eq!(open_to_others(&world.path(".usersync")), Vec::<String>::new());
     assert_eq!(fs::metadata(world.path(".usersync")).unwrap().permissions().mode() & 0o777, 0o700);

@@ -54,9 +54,10 @@ pub const WRONG: &str = "E90001,Ada,ada@@example.com,Sales,B1,1990-01-01\n\
     E90003,Cem,cem@example.com,Sales,B1,31.12.1990\n\
     E90004,,dora@example.com,Sales,B1,1990-01-01\n\
     E90005,Eve,eve@example.com,Sales,B1,1990-02-30\n\
-    ,Fay,fay@example.com,Sales,B1,1990-01-01\n\
-    E90006,Gus,gus@example.com,Sales\n\
     E90001,Ada again,ada@example.com,Sales,B1,1990-01-01\n";
+
+/// Rows of which nobody knows whom they are about.
+const UNREADABLE: &str = ",Fay,fay@example.com,Sales,B1,1990-01-01\nE90006,Gus,gus@example.com,Sales\n";
 
 /// Cells that try to be something else.
 pub fn hostile() -> String {
@@ -106,8 +107,8 @@ pub fn pages() -> PathBuf {
     ));
     assert_eq!(keep(&world, "simulated", &["--simulate"]).code, 4);
     let one = keep(&world, "imported", &[]);
-    assert_eq!((one.code, one.count("rejected"), one.count("updated")), (4, 8, 40), "{one:?}");
-    world.drop_file(format!("{HEADER}{}", company(1..401, "Sales")));
+    assert_eq!((one.code, one.count("rejected"), one.count("updated")), (4, 6, 40), "{one:?}");
+    world.drop_file(format!("{HEADER}{}{WRONG}{UNREADABLE}", company(1..401, "Sales")));
     assert_eq!(keep(&world, "held", &[]).code, 3);
     world.drop_file("employee_id,Mail\nE1,a@example.com\n");
     assert_eq!(keep(&world, "failed", &[]).code, 1);

@@ -38,10 +38,10 @@ bdi{unicode-bidi:isolate}
 .mixed{color:#f5cf7a!important;background:#3a2c08!important}
 .bad{color:#ffb3ad!important;background:#431a1b!important}
 .asking{color:#a9ccff!important;background:#152c4d!important}
-.edge-good{border-color:#2f9e5f!important}
-.edge-mixed{border-color:#d39e1f!important}
-.edge-bad{border-color:#e5534b!important}
-.edge-asking{border-color:#4c8dea!important}
+.edge-good{border-top-color:#2f9e5f!important}
+.edge-mixed{border-top-color:#d39e1f!important}
+.edge-bad{border-top-color:#e5534b!important}
+.edge-asking{border-top-color:#4c8dea!important}
 }";
 
 const FONT: &str = "font-family:-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;";
@@ -85,21 +85,23 @@ pub(super) fn document(title: &str, mood: Mood, blocks: &[Block], end: &str) -> 
                 style { (PreEscaped(HEAD)) }
             }
             body.page style="margin:0;padding:0;background:#eef1f4;" {
-                table.page role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="background:#eef1f4;" {
-                    tr { td.out align="center" style="padding:24px 12px;" {
-                        table.card.(paint.edge_class) role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"
-                            style={"max-width:640px;background:#ffffff;border:1px solid #d5dbe1;border-top:5px solid " (paint.edge) ";border-radius:10px;border-collapse:separate;text-align:left;"} {
-                            tr { td.pad style={"padding:28px 32px 30px 32px;" (FONT) "font-size:16px;line-height:1.5;" (INK)} {
-                                h1.ink style={"margin:0 0 14px 0;font-size:23px;line-height:1.3;font-weight:650;letter-spacing:-0.01em;overflow-wrap:anywhere;" (INK)} {
-                                    bdi { (visible(title)) }
-                                }
-                                @for block in blocks { (one(block, &paint)) }
-                            } }
-                        }
-                        table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:640px;" {
-                            tr { td.pad.soft style={"padding:16px 32px 8px 32px;text-align:left;" (FONT) "font-size:13px;line-height:1.5;" (SOFT)} { (end) } }
-                        }
-                    } }
+                div role="main" {
+                    table.page role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="background:#eef1f4;" {
+                        tr { td.out align="center" style="padding:24px 12px;" {
+                            table.card.(paint.edge_class) role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"
+                                style={"max-width:640px;background:#ffffff;border:1px solid #d5dbe1;border-top:5px solid " (paint.edge) ";border-radius:10px;border-collapse:separate;text-align:left;"} {
+                                tr { td.pad style={"padding:28px 32px 30px 32px;" (FONT) "font-size:16px;line-height:1.5;" (INK)} {
+                                    h1.ink style={"margin:0 0 14px 0;font-size:23px;line-height:1.3;font-weight:650;letter-spacing:-0.01em;overflow-wrap:anywhere;" (INK)} {
+                                        bdi { (visible(title)) }
+                                    }
+                                    @for block in blocks { (one(block, &paint)) }
+                                } }
+                            }
+                            table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:640px;" {
+                                tr { td.pad.soft style={"padding:16px 32px 8px 32px;text-align:left;" (FONT) "font-size:13px;line-height:1.5;" (SOFT)} { (end) } }
+                            }
+                        } }
+                    }
                 }
             }
         }

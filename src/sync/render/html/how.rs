@@ -69,7 +69,7 @@ fn guard(page: &Page) -> Markup {
     html! {
         section.card aria-labelledby="guard" {
             h2 id="guard" { "Safeguards" }
-            div.wide role="region" aria-labelledby="guard" tabindex="0" {
+            div.wide role="group" aria-label="Safeguards, limits and what was found" tabindex="0" {
                 table {
                     thead { tr { th scope="col" { "What" } th.num scope="col" { "Found" } th.num scope="col" { "Limit" } th scope="col" { "Verdict" } } }
                     tbody {
@@ -96,7 +96,7 @@ fn mapping(page: &Page) -> Markup {
     html! {
         section.card aria-labelledby="mapping" {
             h2 id="mapping" { "Mapping" }
-            div.wide role="region" aria-labelledby="mapping" tabindex="0" {
+            div.wide role="group" aria-label="Properties and columns" tabindex="0" {
                 table {
                     thead { tr { th scope="col" { "Property" } th scope="col" { "From the file" } th scope="col" { "Rules" } } }
                     tbody {

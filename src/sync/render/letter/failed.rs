@@ -120,7 +120,9 @@ fn example(reject: &Reject) -> Words {
         Some(value) => words.text(", where it says \"").value(value).text("\": "),
         None => words.text(": "),
     };
-    words.text(format!("{}.", visible(reject.message.trim_end_matches('.'))))
+    let message = visible(&reject.message);
+    let end = if message.ends_with(['.', '?', '!']) { "" } else { "." };
+    words.text(format!("{message}{end}"))
 }
 
 /// A sentence as it goes on behind a colon.
