@@ -322,7 +322,7 @@ async fn a_report_that_cannot_be_published_is_published_by_the_next_run(database
     let next = bench.run(Mode::Import).await;
     assert_eq!(next.report.reason, Reason::NoFile, "{:?}", next.report);
     let place = bench.path().join("reports/default/hr").join(&ended.report.run);
-    let names = ["changes.csv.gz", "records.jsonl.gz", "report.json", "users_rejects.csv"];
+    let names = ["changes.csv.gz", "records.jsonl.gz", "report.html", "report.json", "users_rejects.csv"];
     assert!(names.iter().all(|name| place.join(name).exists()));
     assert!(fs::read_to_string(place.join("report.json")).unwrap().contains("CompletedWithRejects"));
     assert!(!staged.exists());
