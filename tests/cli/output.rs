@@ -303,3 +303,35 @@ fn a_log_level_that_is_none_is_refused_before_anything_is_done() {
     }
     assert!(!world.exists(".usersync"), "nothing was written");
 }
+
+#[test]
+fn a_report_is_printed_as_text_as_a_page_and_with_its_rows() {
+    let world = World::new(&[]);
+    world.import(THREE);
+    world.drop_file("id,name,mail\nE1,Anna,ann@example.com\nE4,Dora,nowhere\nE2,Bob,bob@example.com\n");
+    let one = world.run(&[]);
+    let run = one.report["run"].as_str().unwrap();
+    let report = |more: &[&str]| world.usersync(&[&["report", run, "--local", "."], more].concat());
+    let page = report(&["-o", "html"]);
+    assert_eq!((page.code, page.stdout.as_str()), (4, one.report_text(&world, "html").as_str()), "{page:?}");
+    assert!(page.stdout.starts_with("<!DOCTYPE html>"));
+    let changes = report(&["--changes"]);
+    assert_eq!(
+        (changes.code, changes.stdout.as_str()),
+        (0, "action,userId,line,property,old,new\nupdated,E1,2,name,Ann,Anna\n")
+    );
+    let rejects = report(&["--rejects"]);
+    assert_eq!((rejects.code, rejects.stdout.as_str()), (0, one.report_text(&world, "rejects").as_str()));
+    assert_eq!(report(&["--changes", "--rejects"]).code, 2);
+    // From another folder too: the run noted its path as seen from its own.
+    let mut away = world.command(&["report", run, "--local", world.path("").to_str().unwrap(), "--rejects"]);
+    let away = away.current_dir(world.path("inbox")).output().unwrap();
+    assert_eq!(String::from_utf8(away.stdout).unwrap(), rejects.stdout);
+
+    world.drop_file("id,name,mail\nE1,Anna,ann@example.com\n");
+    let same = world.run(&[]);
+    let run = same.report["run"].as_str().unwrap();
+    let none = world.usersync(&["report", run, "--local", ".", "--rejects"]);
+    assert_eq!(none.code, 2, "{none:?}");
+    assert!(none.stderr.contains("no row was rejected"), "{none:?}");
+}

@@ -5,6 +5,7 @@
 
 mod letters;
 mod looked;
+mod office;
 #[path = "../cli/world.rs"]
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 mod world;

@@ -84,7 +84,7 @@ pub fn page(page: &Page) -> String {
                 a.skip href="#main" { "Skip to the report" }
                 div.page {
                     (top(page.report))
-                    main.page-main id="main" tabindex="-1" {
+                    main id="main" tabindex="-1" {
                         (counts(page.report))
                         (changes::section(page))
                         (rejects::section(page))
@@ -142,7 +142,7 @@ fn top(report: &RunReport) -> Markup {
             @else if report.guard.held {
                 ul.reasons { @for reason in &report.guard.reasons { li { bdi { (lines(reason)) } } } }
                 p { (report.reason.cure()) }
-                @if report.mode == Mode::Import { p.command.code { "kubectl usersync approve " (visible(&report.run)) } }
+                @if report.mode == Mode::Import { p.command.code { "usersync approve " (visible(&report.run)) } }
             }
             @else if report.mode == Mode::Simulation {
                 p.lead { "Nothing was written. What the database itself would refuse was not tried." }

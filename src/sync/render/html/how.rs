@@ -152,7 +152,7 @@ fn timings(timings: &Timings) -> Markup {
     html! {
         section.card aria-labelledby="timings" {
             h2 id="timings" { "Time" }
-            table {
+            table.time {
                 thead { tr { th scope="col" { "Step" } th.num scope="col" { "Took" } td.tbar {} } }
                 tbody {
                     @for (step, seconds) in steps.into_iter().filter(|(_, seconds)| *seconds > 0.0) {
