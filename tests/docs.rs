@@ -58,11 +58,23 @@ fn each_message_of_a_source_has_its_cause_and_cure() {
 fn each_block_is_of_a_kind_that_is_checked() {
     for block in pages().iter().flat_map(|page| blocks(page)) {
         assert!(
-            ["yaml", "console", "sql", "csv", "json", "sh"].contains(&block.language.as_str()),
+            ["yaml", "console", "sql", "csv", "json", "sh", "text"].contains(&block.language.as_str()),
             "{}: nothing checks a block of the kind {:?}",
             block.place,
             block.language
         );
+    }
+}
+
+#[test]
+fn what_is_shown_as_text_is_written_from_the_code() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let by_hand: String = text
+            .split(generated::BEGIN)
+            .map(|part| part.split_once(generated::END).map_or(part, |(_, by_hand)| by_hand))
+            .collect();
+        assert!(!by_hand.contains("```text"), "{}: nothing checks a text that was written by hand", page.display());
     }
 }
 

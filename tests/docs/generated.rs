@@ -21,7 +21,12 @@ pub const END: &str = "<!-- until here -->\n";
 
 /// Each generated part with its page.
 pub fn parts() -> Vec<(&'static str, String)> {
-    vec![("docs/manifest.md", manifest()), ("docs/reasons.md", reasons()), ("docs/metrics.md", metrics())]
+    vec![
+        ("docs/manifest.md", manifest()),
+        ("docs/reasons.md", reasons()),
+        ("docs/metrics.md", metrics()),
+        ("docs/reports.md", mails()),
+    ]
 }
 
 fn reasons() -> String {
@@ -60,6 +65,19 @@ fn reasons() -> String {
         writeln!(text, "| `{code}` | {} | {} | {trusted} |", code.meaning(), code.cure()).unwrap();
     }
     text
+}
+
+/// The mails of an import with rejected rows, as the tests of letters know them.
+fn mails() -> String {
+    let golden = |name: &str| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sync/render/golden/letters/");
+        std::fs::read_to_string(format!("{folder}{name}")).unwrap()
+    };
+    format!(
+        "```text\n{}```\n\nThose who sent the file never see UserSync. They get this, at `report.email.failedImportTo`:\n\n```text\n{}```\n",
+        golden("imported.summary.txt"),
+        golden("imported.failed.txt")
+    )
 }
 
 fn metrics() -> String {
