@@ -19,7 +19,7 @@ use usersync::{
         rows::Rows,
         secret::Secret,
     },
-    ports::{Apply, Refused, StoreError, UserStore},
+    ports::{Apply, Refused, StoreError, UserStore, Why},
     store::sqlite::{Sqlite, Wanted},
 };
 
@@ -430,7 +430,8 @@ async fn rows_that_the_database_refuses_leave_their_neighbours() {
         Change { kind: ChangeKind::Delete, line: None, offset: None, old, new: Vec::new() }
     };
     let refused = open.change("three", ChangeKind::Delete, &[gone(1), gone(2)]).await.unwrap();
-    assert_eq!(refused, [Refused { index: 1, message: "the foreign key boss → users is not kept".into() }]);
+    let message = "the foreign key boss → users is not kept".into();
+    assert_eq!(refused, [Refused { index: 1, message, why: Why::Rule }]);
     assert_eq!(world.query("select id from users order by id").await, ["1", "5"]);
 }
 

@@ -5,7 +5,7 @@ use std::io;
 
 use super::{read::FileRows, spool::scratch};
 use crate::{
-    ports::Refused,
+    ports::{Refused, Why},
     sync::spill::{SpillReader, SpillWriter},
 };
 
@@ -18,13 +18,13 @@ pub(super) struct Tries<Place> {
     /// Those to try in this round.
     pub rows: Vec<Place>,
     rounds: u32,
-    last: Option<SpillReader<String>>,
+    last: Option<SpillReader<(Why, String)>>,
 }
 
 /// The rows that one round could not write either, with the database's reasons.
 pub(super) struct Refusals<Place> {
     rows: Vec<Place>,
-    reasons: SpillWriter<String>,
+    reasons: SpillWriter<(Why, String)>,
 }
 
 impl<Place: Copy> Tries<Place> {
@@ -53,7 +53,7 @@ impl<Place: Copy> Tries<Place> {
     }
 
     /// The rows that stay refused, in order, and why.
-    pub fn refused(self) -> impl Iterator<Item = (Place, io::Result<String>)> {
+    pub fn refused(self) -> impl Iterator<Item = (Place, io::Result<(Why, String)>)> {
         self.rows.into_iter().zip(self.last.into_iter().flatten())
     }
 }
@@ -61,9 +61,9 @@ impl<Place: Copy> Tries<Place> {
 impl<Place: Copy> Refusals<Place> {
     /// Adds those of a batch that the database refused.
     pub fn add(&mut self, batch: &[Place], refused: Vec<Refused>) -> io::Result<()> {
-        for Refused { index, message } in refused {
+        for Refused { index, message, why } in refused {
             self.rows.push(batch[index]);
-            self.reasons.push(&message)?;
+            self.reasons.push(&(why, message))?;
         }
         Ok(())
     }

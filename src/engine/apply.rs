@@ -18,7 +18,7 @@ use crate::{
         reject::RejectCode,
         rows::Rows,
     },
-    ports::{Apply, Ports, StoreError, Watch},
+    ports::{Apply, Ports, StoreError, Watch, Why},
     sync::{
         diff::FileSide,
         index::{Place, UserRef},
@@ -219,9 +219,10 @@ impl Applying {
             }
             tries.done(refusals)?;
         }
-        for ((user, place), message) in tries.refused() {
+        for ((user, place), reason) in tries.refused() {
+            let (why, message) = reason?;
             let key = file.side.users.key(place)?;
-            compared.refuse_added(user, place, key, RejectCode::DatabaseRefused, message?, self.hide())?;
+            compared.refuse_added(user, place, key, code(why), message, self.hide())?;
         }
         Ok(())
     }
@@ -245,8 +246,13 @@ impl Applying {
             }
             tries.done(refusals)?;
         }
-        for (place, message) in tries.refused() {
-            compared.refuse_changed(place, &changes.at(place)?, message?, self.hide())?;
+        for (place, reason) in tries.refused() {
+            match reason? {
+                (Why::PutBack, columns) => compared.put_back(kind, place, columns),
+                (why, message) => {
+                    compared.refuse_changed(place, &changes.at(place)?, code(why), message, self.hide())?;
+                }
+            }
         }
         Ok(())
     }
@@ -281,7 +287,14 @@ fn next_users(
 
 impl Compared {
     /// Refuses a change of an existing user.
-    fn refuse_changed(&mut self, place: u64, change: &Change, message: String, hide: bool) -> Result<(), RunError> {
+    fn refuse_changed(
+        &mut self,
+        place: u64,
+        change: &Change,
+        code: RejectCode,
+        message: String,
+        hide: bool,
+    ) -> Result<(), RunError> {
         let (Some(line), Some(offset)) = (change.line, change.offset) else {
             return Err(StoreError::Failed(format!(
                 "the database refuses to remove user {}: {message}. Nothing was written. Remove what refers to the user, or \
@@ -301,8 +314,15 @@ impl Compared {
         }
         counts.rejected += 1;
         self.not_changed.insert((change.kind, place));
-        self.late.push(&late(line, offset, change.key(), RejectCode::DatabaseRefused, message, hide))?;
+        self.late.push(&late(line, offset, change.key(), code, message, hide))?;
         Ok(())
+    }
+}
+
+fn code(why: Why) -> RejectCode {
+    match why {
+        Why::Exchange => RejectCode::UniqueExchange,
+        Why::Rule | Why::PutBack => RejectCode::DatabaseRefused,
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Compared {
     pub not_added: HashSet<UserRef>,
     /// Changes that the database refused: kind and place in the plan's spill of it.
     pub not_changed: HashSet<(ChangeKind, u64)>,
+    /// Columns in which a trigger puts back what was there, if one does.
+    pub put_back: Option<String>,
 }
 
 /// A row that is refused after the file was read.
@@ -42,12 +44,22 @@ pub(super) struct LateReject {
 impl Compared {
     /// This plan, with nobody refused. `late` is an empty temporary file.
     pub fn new(plan: Plan, late: File) -> Self {
-        Self { plan, late: SpillWriter::new(late), not_added: HashSet::new(), not_changed: HashSet::new() }
+        let late = SpillWriter::new(late);
+        Self { plan, late, not_added: HashSet::new(), not_changed: HashSet::new(), put_back: None }
     }
 
     /// The figures with the late rejects in them.
     pub fn figures(&self) -> Figures {
         self.plan.figures
+    }
+
+    /// Takes an update back that a trigger undoes in these columns: the user stays as it was.
+    pub fn put_back(&mut self, kind: ChangeKind, place: u64, columns: String) {
+        let counts = &mut self.plan.figures.counts;
+        counts.updated -= 1;
+        counts.unchanged += 1;
+        self.not_changed.insert((kind, place));
+        self.put_back.get_or_insert(columns);
     }
 
     /// Refuses a user who would have been added.

@@ -212,6 +212,13 @@ async fn write(
         report::stage(job, ports, spool, layout, file, compared, Reason::Held, record)?;
         return Ok(Written::Not(Ending { reason: Reason::Held, told: Told::Staged }));
     }
+    if let Some(columns) = &compared.put_back {
+        record.warnings.push(format!(
+            "a trigger of table {} puts back what was there when {columns} is written: such users count as unchanged and are \
+             left alone. Let the file, or an expression of the mapping, say what the trigger makes of it",
+            job.sync.target.table
+        ));
+    }
     let reason = record.completed();
     let staged = report::stage(job, ports, spool, layout, file, compared, reason, record)?; // effect: durable
     let row = report::ledger_row(job, record, reason, &staged);
@@ -223,15 +230,27 @@ async fn write(
         transaction.rollback().await?;
         return Err(StoreError::Fenced(why).into());
     }
-    commit(job, ports, transaction, &row).await?; //                         effect: from here on it has happened
+    commit(job, ports, fence, layout, transaction, &row).await?; //          effect: from here on it has happened
     ports.watch.at(Progress { step: Step::Finish, done: 0, of: None });
     record.lap(Step::Apply);
     Ok(Written::Committed)
 }
 
-/// Commits. An answer that got lost on the way says nothing: then the ledger is asked.
-async fn commit(job: &Job, ports: &Ports, transaction: Box<dyn Apply>, row: &LedgerRow) -> Result<(), StoreError> {
+/// Commits. An answer that got lost on the way says nothing: then the ledger is asked, once its lock is to be had, which the
+/// transaction holds as long as the server is at it.
+async fn commit(
+    job: &Job,
+    ports: &Ports,
+    fence: &Fence,
+    layout: &Layout,
+    transaction: Box<dyn Apply>,
+    row: &LedgerRow,
+) -> Result<(), StoreError> {
     let Err(error) = transaction.commit(row).await else { return Ok(()) };
+    if let Ok(free) = ports.store.begin(fence, layout, &job.sync.target.scope).await {
+        // It was for the lock alone.
+        let _ = free.rollback().await;
+    }
     match ports.store.committed(&job.sync.sync, &job.run).await {
         Ok(Some(_)) => Ok(()),
         _ => Err(error),

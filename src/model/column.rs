@@ -117,6 +117,11 @@ pub enum ColumnType {
         /// The labels, in the database's order.
         labels: Vec<String>,
     },
+    /// A list of texts (PostgreSQL's `text[]`).
+    TextArray {
+        /// The longest element allowed, in characters.
+        max: Option<u32>,
+    },
     /// A type that UserSync cannot compare by value yet: it can't be mapped.
     Unsupported,
 }

@@ -101,11 +101,13 @@ impl RejectCode {
             Self::InvalidUuid => "Write it as in 0192f0c1-2a3b-7c4d-8e5f-60718293a4b5.",
             Self::InvalidJson => "Correct it at the place that the message names.",
             Self::InvalidBytes => "Write \\x and two hexadecimal digits for each byte.",
+            Self::InvalidArray => "Write it as in {red,\"dark green\"}.",
             Self::NotAllowed => "Write one of the values that the message lists.",
             Self::TooLong => "Shorten it to what the column holds.",
             Self::OutOfRange => "Write a number that the column holds.",
             Self::ExpressionFailed => "Correct the cells that the expression uses, or the expression.",
             Self::FilterFailed => "Correct the cells that the filter uses, or the filter.",
+            Self::UniqueExchange => "Give one of them another value first, in a file of its own.",
             Self::DatabaseRefused => "Change what the message names: most often a value that another user has already.",
         }
     }

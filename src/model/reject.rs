@@ -47,6 +47,8 @@ reasons! {
         InvalidJson,
         /// The text is not bytes in hexadecimal.
         InvalidBytes,
+        /// The text is not a list.
+        InvalidArray,
         /// The text is not one of the values that the column allows.
         NotAllowed,
         /// The text is longer than the column.
@@ -57,6 +59,8 @@ reasons! {
         ExpressionFailed,
         /// The filter failed on this row.
         FilterFailed,
+        /// Users of the file exchange unique values, and the database can't do that.
+        UniqueExchange,
         /// The database refused the row, for its own reason.
         DatabaseRefused,
     }

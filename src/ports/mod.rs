@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
 
 use crate::model::{
@@ -189,7 +190,7 @@ pub trait UserStore: Send + Sync {
 #[async_trait]
 pub trait Apply: Send {
     /// Applies changes of one kind, each only if the user's row still is what was compared: else
-    /// [`StoreError::Stale`]. Deactivations and restorations are noted beside the ledger.
+    /// [`StoreError::Stale`]. Deactivations and restorations are noted beside the ledger. Says which users stay as they were.
     async fn change(&mut self, kind: ChangeKind, changes: &[Change]) -> Result<Vec<Refused>, StoreError>;
 
     /// Adds users: the layout's insert columns in order, and the scope. A match key that is there meanwhile is
@@ -213,6 +214,19 @@ pub struct Refused {
     pub index: usize,
     /// The database's reason in plain words: constraint, column. No other user's values.
     pub message: String,
+    /// Of what kind it is.
+    pub why: Why,
+}
+
+/// Why a row is not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Why {
+    /// It breaks a rule of the database.
+    Rule,
+    /// It takes a unique value from a user who takes another one in the same run, and the database can't exchange them.
+    Exchange,
+    /// A trigger puts back what was there: nothing of the row would change. The message names the columns.
+    PutBack,
 }
 
 /// Why a store failed. Each message is whole: what, where, why, what to do; no secret, no connection string.

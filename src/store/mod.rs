@@ -5,7 +5,10 @@ pub mod claims;
 pub mod closed;
 pub mod mysql;
 pub mod postgres;
+mod referring;
+mod refused;
 pub mod sqlite;
+mod unique;
 
 use std::{path::Path, sync::Arc};
 

@@ -118,7 +118,11 @@ impl Fit<'_> {
             let columns: Vec<_> = scope.keys().chain([key]).map(|name| self.quoted(name)).collect();
             let (table, columns) = (&self.table.name, columns.join(", "));
             let make = match self.table.dialect {
-                Dialect::Standard => format!("create unique index on {table} ({columns})"),
+                // SQLite wants a name.
+                Dialect::Standard => {
+                    let name = table.rsplit('.').next().unwrap_or(table);
+                    format!("create unique index {} on {table} ({columns})", self.quoted(&format!("{name}_key")))
+                }
                 Dialect::Mysql => format!("alter table {table} add unique ({columns})"),
             };
             self.problems.push(format!(
@@ -222,7 +226,9 @@ fn holds(column: &ColumnType, kind: PropertyType) -> bool {
         ColumnType::Decimal { .. } | ColumnType::Float { .. } => matches!(kind, P::Text | P::Integer | P::Number),
         ColumnType::Boolean => matches!(kind, P::Text | P::Boolean),
         ColumnType::Date => matches!(kind, P::Text | P::Date),
-        ColumnType::Time | ColumnType::Json { .. } | ColumnType::Bytes => kind == P::Text,
+        ColumnType::Time | ColumnType::Json { .. } | ColumnType::Bytes | ColumnType::TextArray { .. } => {
+            kind == P::Text
+        }
         ColumnType::Timestamp { .. } => matches!(kind, P::Text | P::Date | P::DateTime),
         ColumnType::Uuid => matches!(kind, P::Text | P::Uuid),
     }

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use sqlx::{AssertSqlSafe, Row, mysql::MySqlPool, postgres::PgPool, sqlite::SqlitePool};
+use sqlx::{AssertSqlSafe, Connection as _, Row, mysql::MySqlPool, postgres::PgPool, sqlite::SqlitePool};
 use usersync::{
     api::{Mode, UserSync},
     control::job::{Secrets, sync_job},
@@ -27,6 +27,7 @@ use usersync::{
 };
 
 /// Which database the users are in.
+#[derive(Clone, Debug)]
 pub enum Database {
     /// A file in the sync's folder.
     Sqlite,
@@ -44,7 +45,9 @@ enum Pool {
 
 /// A sync and all that it needs.
 pub struct Bench {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    /// Is removed with this.
+    own: Option<tempfile::TempDir>,
     pool: Pool,
     pub sync: SyncJob,
     /// A file that was seen standing still before its run.
@@ -54,12 +57,18 @@ pub struct Bench {
 
 impl Bench {
     /// A sync with this spec; `target.url` is filled in, `source.directory` is `inbox` in the sync's folder.
-    pub async fn new(database: Database, mut spec: serde_json::Value) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("inbox")).unwrap();
+    pub async fn new(database: Database, spec: serde_json::Value) -> Self {
+        let own = tempfile::tempdir().unwrap();
+        let bench = Self::at(own.path(), database, None, spec).await;
+        Self { own: Some(own), ..bench }
+    }
+
+    /// In that folder, which stays. Runs reach the database as the tests do, or by an URL of their own.
+    pub async fn at(folder: &Path, database: Database, own_url: Option<&str>, mut spec: serde_json::Value) -> Self {
+        std::fs::create_dir_all(folder.join("inbox")).unwrap();
         let (url, pool) = match database {
             Database::Sqlite => {
-                let url = format!("sqlite://{}?mode=rwc", folder.path().join("target.db").display());
+                let url = format!("sqlite://{}?mode=rwc", folder.join("target.db").display());
                 let pool = Pool::Sqlite(SqlitePool::connect(&url).await.unwrap());
                 (url, pool)
             }
@@ -77,18 +86,19 @@ impl Bench {
             "apiVersion": "usersync.dev/v1alpha1", "kind": "UserSync", "metadata": {"name": "hr"}, "spec": spec,
         });
         let object: UserSync = serde_json::from_value(object).unwrap();
-        let sync = sync_job(&object, "usersync", &OneSecret(url), folder.path()).unwrap();
-        Self { folder, pool, sync, settled: None, runs: AtomicU32::new(0) }
+        let url = own_url.map_or(url, str::to_owned);
+        let sync = sync_job(&object, "usersync", &OneSecret(url), folder).unwrap();
+        Self { folder: folder.to_owned(), own: None, pool, sync, settled: None, runs: AtomicU32::new(0) }
     }
 
     /// The sync's folder.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// A file in the inbox.
     pub fn inbox(&self, name: &str) -> PathBuf {
-        self.folder.path().join("inbox").join(name)
+        self.folder.join("inbox").join(name)
     }
 
     /// Writes a CSV file into the inbox.
@@ -118,7 +128,7 @@ impl Bench {
 
     /// The run of that name. As a host does, it leaves the spool folders of runs with open steps.
     pub async fn run_as(&self, name: &str, mode: Mode, approval: Option<Approval>, watch: Arc<dyn Watch>) -> Ended {
-        let spools = self.folder.path().join("spool");
+        let spools = self.folder.join("spool");
         let spool = spools.join(name);
         std::fs::create_dir_all(&spool).unwrap();
         let job = Job {
@@ -145,20 +155,24 @@ impl Bench {
 
     /// An import that another process may have begun as well.
     pub async fn attempt(&self, name: &str, watch: impl Watch + 'static) -> Result<Ended, TakenOver> {
-        let spool = self.folder.path().join("spool").join(name);
+        self.attempt_by(name, &self.ports(Mode::Import, Arc::new(watch)).await).await
+    }
+
+    /// The same by these ports.
+    pub async fn attempt_by(&self, name: &str, ports: &Ports) -> Result<Ended, TakenOver> {
+        let spool = self.folder.join("spool").join(name);
         std::fs::create_dir_all(&spool).unwrap();
         let (run, mode) = (name.to_owned(), Mode::Import);
         let job = Job { sync: self.sync.clone(), run, mode, approval: None, after: None, tried: None, settled: None };
-        let ports = self.ports(mode, Arc::new(watch)).await;
-        attempt(&job, &ports, &spool).await
+        attempt(&job, ports, &spool).await
     }
 
     /// What a run touches the world through.
     pub async fn ports(&self, mode: Mode, watch: Arc<dyn Watch>) -> Ports {
         Ports {
             source: source::open(&self.sync.source, &Servers::default()),
-            store: store::open(&self.sync, &self.folder.path().join("users.db"), mode).await,
-            reports: Arc::new(Folder::new(self.folder.path().join("reports"))),
+            store: store::open(&self.sync, &self.folder.join("users.db"), mode).await,
+            reports: Arc::new(Folder::new(self.folder.join("reports"))),
             watch,
         }
     }
@@ -177,7 +191,12 @@ impl Bench {
     pub async fn execute(&self, sql: &str) {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.pool {
-            Pool::Sqlite(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
+            Pool::Sqlite(pool) => {
+                // A connection of the pool may know the table only as it was before another one changed it.
+                let mut fresh = sqlx::SqliteConnection::connect_with(&pool.connect_options()).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut fresh).await.unwrap();
+                fresh.close().await.unwrap();
+            }
             Pool::Postgres(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
             Pool::Mariadb(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
         }

@@ -149,6 +149,31 @@ impl Server {
         self.url_of(user, password, url.split(['/', '?']).nth(3).unwrap())
     }
 
+    /// Kills the server, as a machine does that loses its power.
+    pub fn kill(&self) {
+        self.order("kill");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while client(&self.url("mysql"), "select 1").0 {
+            assert!(Instant::now() < deadline, "MariaDB outlives its end");
+        }
+    }
+
+    /// Starts it again after [`Self::kill`].
+    pub fn start_again(&self) {
+        self.order("start");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !client(&self.url("mysql"), "select 1").0 {
+            let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "no MariaDB: {log}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn order(&self, word: &str) {
+        let mut guard = self.guard.lock().unwrap();
+        guard.stdin.as_mut().unwrap().write_all(format!("{word}\n").as_bytes()).unwrap();
+    }
+
     /// Ends the server at once; connections break.
     pub fn stop(&self) {
         let mut guard = self.guard.lock().unwrap();
@@ -181,11 +206,23 @@ export LD_LIBRARY_PATH=$folder/programs/lib
 } >system.sql
 programs/bin/mariadbd --no-defaults --bootstrap --datadir="$folder/data" --innodb-log-file-size=10M \
     --innodb-buffer-pool-size=32M "$@" <system.sql >"$folder/log" 2>&1
-programs/bin/mariadbd --no-defaults --datadir="$folder/data" --socket="$folder/socket" --pid-file="$folder/pid" \
-    --skip-networking --init-file="$folder/init.sql" --innodb-log-file-size=50M --innodb-flush-log-at-trx-commit=0 \
-    --innodb-buffer-pool-size=128M --max-connections=200 "$@" >"$folder/log" 2>&1 </dev/null &
-server=$!
-read -r _
+start() {
+    programs/bin/mariadbd --no-defaults --datadir="$folder/data" --socket="$folder/socket" --pid-file="$folder/pid" \
+        --skip-networking --init-file="$folder/init.sql" --innodb-log-file-size=50M --innodb-flush-log-at-trx-commit=0 \
+        --innodb-buffer-pool-size=128M --max-connections=200 "$@" >>"$folder/log" 2>&1 </dev/null &
+    server=$!
+}
+start "$@"
+while read -r order; do
+    case $order in
+        kill)
+            kill -KILL "$server"
+            wait "$server"
+            ;;
+        start) start "$@" ;;
+        *) break ;;
+    esac
+done
 kill -KILL "$server"
 wait "$server"
 rm -rf "$folder"/* 2>/dev/null
@@ -204,6 +241,11 @@ pub fn sql(url: &str, text: &str) -> String {
     let (done, output) = client(url, text);
     assert!(done, "{text}: {output}");
     output
+}
+
+/// The same where it may fail: whether it was done, and what was printed or the error.
+pub fn try_sql(url: &str, text: &str) -> (bool, String) {
+    client(url, text)
 }
 
 fn client(url: &str, text: &str) -> (bool, String) {

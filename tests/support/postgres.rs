@@ -38,7 +38,12 @@ impl Server {
 
     /// A server of one's own, for tests that stop it.
     pub fn start() -> Self {
-        Self::start_with(|_| String::new()).expect("a server without a port of its own")
+        Self::start_set("")
+    }
+
+    /// The same with settings, `name=value` each.
+    pub fn start_set(settings: &str) -> Self {
+        Self::start_with(|_| settings.to_owned()).expect("a server without a port of its own")
     }
 
     /// A server that is reached by TLS on 127.0.0.1 as well: its port. Its certificate, `cert.pem` in the folder, is for
@@ -80,8 +85,14 @@ impl Server {
             chown(&folder, Some(uid), Some(gid)).unwrap();
             chown(&password, Some(uid), Some(gid)).unwrap();
         }
+        let chosen =
+            std::env::var_os("USERSYNC_POSTGRES").map(|programs| reachable(Path::new(&programs), &folder, user));
+        let path = |program: &str| match &chosen {
+            Some(programs) if ["initdb", "postgres"].contains(&program) => programs.join("bin").join(program),
+            _ => program_path(program),
+        };
         let run = |program: &str| {
-            let mut command = Command::new(program_path(program));
+            let mut command = Command::new(path(program));
             if let Some((uid, gid)) = user {
                 command.uid(uid).gid(gid);
             }
@@ -98,7 +109,7 @@ impl Server {
         let port =
             settings.split("port=").nth(1).and_then(|rest| rest.split(' ').next()).map_or(5432, |p| p.parse().unwrap());
         let mut guard = run("sh");
-        guard.arg("-c").arg(GUARD).arg("sh").arg(program_path("postgres")).arg(&folder);
+        guard.arg("-c").arg(GUARD).arg("sh").arg(path("postgres")).arg(&folder);
         guard.args(settings.split_whitespace().map(|setting| format!("--{setting}")));
         // A group of its own: an interrupt from the terminal must not end the guard before its work is done.
         guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -133,6 +144,31 @@ impl Server {
         url_as(&self.folder, self.port, user, password, database)
     }
 
+    /// Kills the server with all its processes, as a machine does that loses its power.
+    pub fn kill(&self) {
+        self.order("kill");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while psql(&self.url("postgres"), "select 1").0 {
+            assert!(Instant::now() < deadline, "PostgreSQL outlives its end");
+        }
+    }
+
+    /// Starts it again after [`Self::kill`].
+    pub fn start_again(&self) {
+        self.order("start");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !psql(&self.url("postgres"), "select 1").0 {
+            let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "no PostgreSQL: {log}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn order(&self, word: &str) {
+        let mut guard = self.guard.lock().unwrap();
+        guard.stdin.as_mut().unwrap().write_all(format!("{word}\n").as_bytes()).unwrap();
+    }
+
     /// Ends the server at once; connections break.
     pub fn stop(&self) {
         let mut guard = self.guard.lock().unwrap();
@@ -153,10 +189,22 @@ impl Drop for Server {
 const GUARD: &str = r#"
 program=$1 folder=$2
 shift 2
-"$program" -D "$folder/data" -k "$folder" --listen_addresses= --fsync=off --full_page_writes=off --max_connections=200 "$@" \
-    >"$folder/log" 2>&1 </dev/null &
-server=$!
-read -r _
+start() {
+    "$program" -D "$folder/data" -k "$folder" --listen_addresses= --fsync=off --full_page_writes=off --max_connections=200 "$@" \
+        >>"$folder/log" 2>&1 </dev/null &
+    server=$!
+}
+start "$@"
+while read -r order; do
+    case $order in
+        kill)
+            kill -KILL "$server" $(cat "/proc/$server/task/$server/children")
+            wait "$server"
+            ;;
+        start) start "$@" ;;
+        *) break ;;
+    esac
+done
 kill -QUIT "$server"
 wait "$server"
 rm -rf "$folder"/* 2>/dev/null
@@ -193,6 +241,11 @@ pub fn sql(url: &str, text: &str) -> String {
     output
 }
 
+/// The same where it may fail: whether it was done, and what was printed or the error.
+pub fn try_sql(url: &str, text: &str) -> (bool, String) {
+    psql(url, text)
+}
+
 fn psql(url: &str, text: &str) -> (bool, String) {
     let mut psql = Command::new(program_path("psql"));
     psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"]);
@@ -202,6 +255,26 @@ fn psql(url: &str, text: &str) -> (bool, String) {
     let output = child.wait_with_output().unwrap();
     let text = if output.status.success() { output.stdout } else { output.stderr };
     (output.status.success(), String::from_utf8(text).unwrap().trim_end().to_owned())
+}
+
+/// Programs of another version (`USERSYNC_POSTGRES`, a folder with `bin`), where the account that the server runs as reaches them.
+fn reachable(programs: &Path, folder: &Path, user: Option<(u32, u32)>) -> PathBuf {
+    let there = folder.join("programs");
+    fs::create_dir(&there).unwrap();
+    for part in ["bin", "lib", "share"] {
+        let mut copy = Command::new("cp");
+        // Links, where both are on one disk.
+        let linked = copy.arg("-rl").arg(programs.join(part)).arg(&there).stderr(Stdio::null()).status().unwrap();
+        let copied = || Command::new("cp").arg("-r").arg(programs.join(part)).arg(&there).status().unwrap();
+        assert!(linked.success() || copied().success(), "the programs can't be copied");
+    }
+    if let Some((uid, gid)) = user {
+        // The folders are theirs, so that the guard can remove them.
+        let owner = format!("{uid}:{gid}");
+        let given = Command::new("find").arg(&there).args(["-type", "d", "-exec", "chown", &owner, "{}", "+"]).status();
+        assert!(given.unwrap().success(), "the programs can't be given away");
+    }
+    there
 }
 
 /// The newest installed one, else what the search path has.

@@ -16,7 +16,7 @@ use crate::{
         rows::Rows,
     },
     ports::{Apply, Refused, StoreError},
-    store::bisect::bisect,
+    store::{bisect::bisect, refused},
 };
 
 #[async_trait]
@@ -26,7 +26,10 @@ impl Apply for Transaction {
             return Ok(Vec::new());
         }
         self.lock(changes).await?;
-        bisect(&mut Changing::new(self, kind, changes).await?, changes.len()).await
+        let mut changing = Changing::new(self, kind, changes).await?;
+        let refused = bisect(&mut changing, changes.len()).await?;
+        let put_back = changing.put_back;
+        Ok(refused::changes(&self.layout, changes, refused, put_back))
     }
 
     async fn add(&mut self, users: &Rows) -> Result<Vec<Refused>, StoreError> {
@@ -34,6 +37,7 @@ impl Apply for Transaction {
         let absent: HashSet<usize> = refused.iter().map(|refused| refused.index).collect();
         let places: Vec<usize> = (0..users.len()).filter(|place| !absent.contains(place)).collect();
         let others = bisect(&mut Adding { transaction: self, users, places: &places }, places.len()).await?;
+        let others = refused::adds(others);
         refused.extend(others.into_iter().map(|refused| Refused { index: places[refused.index], ..refused }));
         refused.sort_by_key(|refused| refused.index);
         Ok(refused)

@@ -39,8 +39,13 @@ impl Statements {
         mut columns: Vec<Described>,
         key_alone: bool,
     ) -> Result<Self, StoreError> {
-        let gone =
-            |name: &str| StoreError::Invalid(format!("table {} has no column {} any more", users.sql(), quote(name)));
+        let gone = |name: &str| {
+            StoreError::Invalid(format!(
+                "table {} has no column {} any more: it was changed while the run worked; nothing was written",
+                users.sql(),
+                quote(name)
+            ))
+        };
         let inserted = |name: &str| layout.insert_columns().any(|(_, c)| c.column.name == name);
         let condition = scope_sql("u", scope, &columns);
         let constants = scope

@@ -94,16 +94,17 @@ pub fn statement(name: &Name, what: &str, grant: &str, e: &sqlx::Error) -> Store
         }
         1049 | 1051 | 1054 | 1146 | 1932 => StoreError::Invalid(text),
         number if refused(number) => StoreError::Denied(text),
-        // Out of connections, memory or disk; shutting down; killed; the line.
-        1021
-        | 1023
+        1021 | 1114 => StoreError::Unreachable(format!(
+            "{text}. The disk of the server is full, or the part of it that it may use: free space on it; nothing of this run was kept"
+        )),
+        // Out of connections or memory; shutting down; killed; the line.
+        1023
         | 1037
         | 1038
         | 1040
         | 1041
         | 1053
         | 1077
-        | 1114
         | 1152
         | 1158..=1161
         | 1180
@@ -139,8 +140,9 @@ pub fn refusal(e: &sqlx::Error, sensitive: bool) -> Option<Refusal> {
     }
     let message = words(answer.message(), sensitive);
     // A foreign key may wait for a later row, a unique value for a row that gives it up, a trigger for either.
-    let mendable = is_duplicate(e) || is_foreign_key(e) || number == 1644 || state.starts_with("45");
-    Some(Refusal { message, mendable })
+    let unique = is_duplicate(e);
+    let mendable = unique || is_foreign_key(e) || number == 1644 || state.starts_with("45");
+    Some(Refusal { message, mendable, unique })
 }
 
 /// The message without the number of a row in a statement that nobody sees; values stand in it behind a colon or an `entry`.

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     model::rows::Rows,
-    ports::{Refused, StoreError},
+    ports::{Refused, StoreError, Why},
+    store::referring::{self, References},
 };
 
 /// The users who refer to nobody, and those who refer to them, and so on; in order.
@@ -31,7 +32,7 @@ pub async fn to_nobody(on: &mut Transaction, users: &Rows) -> Result<Vec<Refused
         keys.iter().enumerate().map(|(place, row)| (row.get(0).unwrap_or_default(), place)).collect();
 
     // Who refers to whom among these; and who to somebody that the table may have.
-    let mut below: HashMap<usize, Vec<(usize, usize)>> = HashMap::new();
+    let mut found = References::default();
     let mut open = Vec::new();
     for &(cell, column) in &cells {
         let mut references = Rows::new(1);
@@ -40,28 +41,18 @@ pub async fn to_nobody(on: &mut Transaction, users: &Rows) -> Result<Vec<Refused
         for place in 0..users.len() {
             let Some(reference) = references.row(place).get(0) else { continue };
             match here.get(reference) {
-                Some(&above) => below.entry(above).or_default().push((place, column)),
+                Some(&above) => found.refers(place, Some(above), column),
                 None => open.push((place, cell, column, reference.to_owned())),
             }
         }
     }
     let there = there(on, users, &open).await?;
-    let mut refused: HashMap<usize, usize> = HashMap::new();
-    let mut todo: Vec<(usize, usize)> =
-        open.iter().filter(|(.., form)| !there.contains(form)).map(|(place, _, column, _)| (*place, *column)).collect();
-    while let Some((place, column)) = todo.pop() {
-        if refused.insert(place, column).is_none() {
-            todo.extend(below.remove(&place).unwrap_or_default());
-        }
+    for (place, _, column, _) in open.iter().filter(|(.., form)| !there.contains(form)) {
+        found.refers(*place, None, *column);
     }
-    let message = |column: usize| {
-        let name = &on.layout.columns[column].column.name;
-        format!("column {name} names a user who is not there (foreign key)")
-    };
-    let mut refused: Vec<Refused> =
-        refused.into_iter().map(|(index, column)| Refused { index, message: message(column) }).collect();
-    refused.sort_by_key(|refused| refused.index);
-    Ok(refused)
+    let message = |column: usize| referring::message(&on.layout.columns[column].column.name);
+    let refused = found.without_anybody().into_iter();
+    Ok(refused.map(|(index, column)| Refused { index, message: message(column), why: Why::Rule }).collect())
 }
 
 /// The forms of those referred to who are in the table.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     model::{change::Change, column::ColumnType, ledger::Fence, plan::Layout},
     ports::StoreError,
-    store::bisect::Refusal,
+    store::{bisect::Refusal, unique::still_there},
 };
 
 /// Keys in one statement, at most.
@@ -73,6 +73,7 @@ pub async fn begin(
     let exchanged = places(&|name| unique.iter().flatten().any(|column| column == name)).into_iter().collect();
     let key_alone = scan::key_alone(&unique, layout);
     let statements = Statements::new(&users, layout, scope, columns, key_alone)?;
+    still_there(&unique, layout, scope, &users.sql())?;
     session.run("begin the transaction", "", "set autocommit = 0; start transaction").await?;
     ledger::hold(&mut session, &users, fence).await?;
     session.run("begin the transaction", "", "savepoint usersync_begin").await?;
@@ -159,6 +160,23 @@ impl Transaction {
 
     pub(super) fn stale(&self, why: &str) -> StoreError {
         StoreError::Stale(format!("{}: {why} in {}", self.session.line.name, self.users.sql()))
+    }
+
+    /// The rows of these users as they are now.
+    pub(super) async fn stored(
+        &mut self,
+        changes: &[Change],
+        places: &[usize],
+    ) -> Result<Vec<Vec<Option<String>>>, StoreError> {
+        let sql = self.statements.lock(places.iter().map(|&place| changes[place].key()));
+        let rows = self.session.rows("look at the users again", &self.grant, &sql).await?;
+        rows.iter()
+            .map(|row| {
+                let mut cells = Vec::with_capacity(self.kinds.len());
+                scan::cells(row, &self.kinds, |cell| cells.push(cell.map(str::to_owned)))?;
+                Ok(cells)
+            })
+            .collect()
     }
 
     /// Locks the rows of these users, and sees that they are what was compared: read and brought to canonical text as by the

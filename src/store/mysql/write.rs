@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::{
-    error, ledger,
+    error, ledger, referring,
     transaction::{Halt, KEYS, Transaction},
 };
 use crate::{
@@ -24,6 +24,8 @@ pub struct Changing<'t> {
     changes: &'t [Change],
     /// Rows that are larger than the server takes: they are not in the temporary table.
     large: Vec<usize>,
+    /// Users whom a trigger put back, and the columns.
+    pub put_back: Vec<(usize, String)>,
 }
 
 impl<'t> Changing<'t> {
@@ -44,7 +46,31 @@ impl<'t> Changing<'t> {
             }
             transaction.stage(rows.into_iter()).await?;
         }
-        Ok(Self { transaction, kind, changes, large })
+        Ok(Self { transaction, kind, changes, large, put_back: Vec::new() })
+    }
+
+    /// Those of the users just written whose rows are what they were, with the columns: a trigger undid it. (Who may see the
+    /// table's triggers is another matter: they are looked for by what they do.)
+    async fn put_back(&mut self, places: &[usize]) -> Result<Vec<(usize, String)>, StoreError> {
+        if self.kind != ChangeKind::Update {
+            return Ok(Vec::new());
+        }
+        let by_key: BTreeMap<&str, usize> = places.iter().map(|&place| (self.changes[place].key(), place)).collect();
+        let mut found = Vec::new();
+        for chunk in places.chunks(KEYS) {
+            for cells in self.transaction.stored(self.changes, chunk).await? {
+                let Some(&place) = cells[0].as_deref().and_then(|key| by_key.get(key)) else { continue };
+                let change = &self.changes[place];
+                let on_update = |column: &usize| self.transaction.layout.columns[*column].role.on_update();
+                let written: Vec<usize> = change.properties().map(|(column, ..)| column).filter(on_update).collect();
+                if !written.is_empty() && written.iter().all(|&column| cells[column] == change.old[column]) {
+                    let names = written.iter().map(|&c| self.transaction.layout.columns[c].column.name.as_str());
+                    found.push((place, names.collect::<Vec<_>>().join(", ")));
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
     }
 
     fn keys<'c>(&self, places: &'c [usize]) -> impl Iterator<Item = &'t str> + 'c
@@ -157,10 +183,24 @@ impl<'t> Changing<'t> {
 impl Attempt for Changing<'_> {
     async fn attempt(&mut self, places: &[usize]) -> Result<Outcome, StoreError> {
         self.transaction.mark().await?;
-        match self.write(places).await {
-            Ok(()) => Ok(Outcome::Applied),
-            Err(halt) => self.transaction.undo(halt).await.map(Outcome::Refused),
+        if let Err(halt) = self.write(places).await {
+            return self.transaction.undo(halt).await.map(Outcome::Refused);
         }
+        let put_back = self.put_back(places).await?;
+        if put_back.is_empty() {
+            return Ok(Outcome::Applied);
+        }
+        self.transaction.back().await?;
+        let others = places.iter().copied().filter(|place| put_back.iter().all(|(back, _)| back != place));
+        let others: Vec<usize> = others.collect();
+        if !others.is_empty() {
+            let outcome = self.attempt(&others).await?;
+            if outcome != Outcome::Applied {
+                return Ok(outcome);
+            }
+        }
+        self.put_back.extend(put_back);
+        Ok(Outcome::Applied)
     }
 }
 
@@ -269,15 +309,24 @@ impl Attempt for Adding<'_> {
         }
         Ok(Outcome::Refused(refusal))
     }
+
+    async fn hopeless(&mut self, places: &[usize]) -> Result<Vec<(usize, Refusal)>, StoreError> {
+        let mut users = Rows::new(self.transaction.layout.insert_columns().count());
+        places.iter().for_each(|&place| users.push_row(self.users.row(self.places[place]).cells()));
+        let found = referring::to_nobody(self.transaction, &users).await?;
+        // A neighbour that comes with a later batch may be the one.
+        let refusal = |message| Refusal { mendable: true, ..Refusal::for_good(message) };
+        Ok(found.into_iter().map(|refused| (places[refused.index], refusal(refused.message))).collect())
+    }
 }
 
 /// The words for a row that stayed as it was without an error.
 fn left_out() -> Halt {
     let message = "the database left the row as it was, without saying why: is there a trigger on the table?";
-    Halt::Refused(Refusal { message: message.to_owned(), mendable: false })
+    Halt::Refused(Refusal::for_good(message))
 }
 
 fn too_large() -> Halt {
     let message = "the row is larger than the server takes in one statement (max_allowed_packet)";
-    Halt::Refused(Refusal { message: message.to_owned(), mendable: false })
+    Halt::Refused(Refusal::for_good(message))
 }

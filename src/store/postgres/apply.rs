@@ -20,7 +20,12 @@ use crate::{
         rows::Rows,
     },
     ports::{Apply, Refused, StoreError},
-    store::bisect::{Attempt, Outcome, Refusal, bisect},
+    store::{
+        bisect::{Attempt, Outcome, Refusal, bisect},
+        referring::{self, References},
+        refused,
+        unique::still_there,
+    },
 };
 
 /// How much text goes into one message to the server.
@@ -32,6 +37,13 @@ pub struct Transaction {
     users: Users,
     fence: Fence,
     statements: Statements,
+    layout: Layout,
+    /// Columns of the layout that users may exchange: they can be empty for a moment.
+    exchanged: Vec<usize>,
+    /// Columns of the layout that hold other users' match keys.
+    references: Vec<usize>,
+    /// Whether the table has triggers: then it is looked at what they make of an update.
+    triggers: bool,
     sensitive: bool,
     /// The statement that gives the rights.
     grant: String,
@@ -52,12 +64,34 @@ pub async fn begin(
     let columns = users::columns(&mut session, &users).await?;
     let unique = inspect::unique(&mut session, &users).await?;
     let statements = Statements::new(&users, layout, scope, &columns, scan::key_alone(&unique, layout))?;
+    still_there(&unique, layout, scope, &users.sql())?;
+    let exchanged = inspect::exchanged(&mut session, &users).await?;
+    let exchanged =
+        layout.update_columns().filter(|(_, c)| exchanged.contains(&c.column.name)).map(|(i, _)| i).collect();
+    let references = inspect::references(&mut session, &users, &layout.key().name).await?;
+    let references =
+        layout.insert_columns().filter(|(_, c)| references.contains(&c.column.name)).map(|(i, _)| i).collect();
+    let triggers = inspect::triggers(&mut session, &users).await?;
     let begin = "begin isolation level read committed; set constraints all immediate";
     session.run("begin the transaction", "", begin).await?;
     ledger::hold(&mut session, &users, fence).await?;
     let grant = users.grant_write(&session.line.name.user, &session.line.name.database);
     let sensitive = layout.columns.iter().any(|c| c.sensitive);
-    Ok(Transaction { session, users, fence: fence.clone(), statements, sensitive, grant, made: false })
+    let (fence, layout) = (fence.clone(), layout.clone());
+    let made = false;
+    Ok(Transaction {
+        session,
+        users,
+        fence,
+        statements,
+        layout,
+        exchanged,
+        references,
+        triggers,
+        sensitive,
+        grant,
+        made,
+    })
 }
 
 impl Transaction {
@@ -80,7 +114,7 @@ impl Transaction {
     }
 
     /// Runs a statement on rows under a savepoint: how many it wrote, or why it was refused (then nothing of it stays).
-    async fn guarded(&mut self, sql: &str) -> Result<Result<u64, Refusing>, StoreError> {
+    async fn guarded(&mut self, sql: &str) -> Result<Result<u64, Refusal>, StoreError> {
         self.session.run("set a savepoint", "", "savepoint usersync").await?;
         match self.session.run_plain(sql).await {
             Ok(count) => Ok(Ok(count)),
@@ -89,12 +123,12 @@ impl Transaction {
     }
 
     /// Goes back to the savepoint after the refusal of rows; any other error ends the transaction.
-    async fn undo(&mut self, e: &sqlx::Error) -> Result<Refusing, StoreError> {
+    async fn undo(&mut self, e: &sqlx::Error) -> Result<Refusal, StoreError> {
         let Some(refusal) = error::refusal(e, self.sensitive) else {
             return Err(self.session.line.error("write the users", &self.grant, e));
         };
         self.back().await?;
-        Ok(Refusing { refusal, unique: error::code(e) == "23505" })
+        Ok(refusal)
     }
 
     async fn back(&mut self) -> Result<(), StoreError> {
@@ -139,12 +173,6 @@ impl Transaction {
     }
 }
 
-/// Why rows were refused, and whether it was for a unique value.
-struct Refusing {
-    refusal: Refusal,
-    unique: bool,
-}
-
 /// Sends rows by `copy … from stdin`: how many the server took.
 async fn copy_in(
     session: &mut Session,
@@ -170,25 +198,48 @@ async fn copy_in(
 struct Changing<'a> {
     transaction: &'a mut Transaction,
     kind: ChangeKind,
+    /// Users whom a trigger put back, and the columns.
+    put_back: Vec<(usize, String)>,
 }
 
 #[async_trait]
 impl Attempt for Changing<'_> {
     async fn attempt(&mut self, places: &[usize]) -> Result<Outcome, StoreError> {
+        if places.is_empty() {
+            return Ok(Outcome::Applied);
+        }
         let on = &mut *self.transaction;
         let sql = match self.kind {
             ChangeKind::Delete => Some(on.statements.delete(places)),
-            ChangeKind::Update | ChangeKind::Deactivate | ChangeKind::Restore => on.statements.update(places),
+            ChangeKind::Update | ChangeKind::Deactivate | ChangeKind::Restore => on.statements.update(places, false),
         };
         let Some(sql) = sql else { return Ok(Outcome::Applied) };
-        match on.guarded(&sql).await? {
-            Err(refused) => return Ok(Outcome::Refused(refused.refusal)),
+        let written = match on.guarded(&sql).await? {
+            Err(refusal) if refusal.unique && places.len() > 1 => on.exchange(places, refusal).await?,
+            written => written,
+        };
+        match written {
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
             Ok(count) if count == places.len() as u64 => {}
             Ok(count) => {
                 on.back().await?;
                 return on.missed(places, count).await;
             }
         }
+        if on.triggers && self.kind != ChangeKind::Delete {
+            let put_back = on.put_back(places).await?;
+            if !put_back.is_empty() {
+                on.back().await?;
+                let others: Vec<usize> =
+                    places.iter().copied().filter(|place| put_back.iter().all(|(back, _)| back != place)).collect();
+                let outcome = self.attempt(&others).await?;
+                if outcome == Outcome::Applied {
+                    self.put_back.extend(put_back);
+                }
+                return Ok(outcome);
+            }
+        }
+        let on = &mut *self.transaction;
         let note = match self.kind {
             ChangeKind::Update => None,
             ChangeKind::Deactivate => Some(on.statements.note(&on.fence.sync, places)),
@@ -204,6 +255,31 @@ impl Attempt for Changing<'_> {
 }
 
 impl Transaction {
+    /// Writes users who may exchange unique values: rows are checked one by one, so all give theirs up before they are taken.
+    async fn exchange(&mut self, places: &[usize], refused: Refusal) -> Result<Result<u64, Refusal>, StoreError> {
+        let Some(update) = self.statements.update(places, true).filter(|_| !self.exchanged.is_empty()) else {
+            return Ok(Err(refused));
+        };
+        match self.guarded(&self.statements.vacate(&self.exchanged, places)).await? {
+            // They can't be given up: what was said first stands.
+            Err(_) => Ok(Err(refused)),
+            Ok(count) if count == places.len() as u64 => match self.session.run_plain(&update).await {
+                Ok(count) => Ok(Ok(count)),
+                Err(e) => self.undo(&e).await.map(Err),
+            },
+            Ok(count) => Ok(Ok(count)),
+        }
+    }
+
+    /// Those of the users just written whose rows are what they were, with the columns.
+    async fn put_back(&mut self, places: &[usize]) -> Result<Vec<(usize, String)>, StoreError> {
+        let Session { conn, line } = &mut self.session;
+        let query =
+            sqlx::query_as::<_, (i32, String)>(AssertSqlSafe(self.statements.put_back(places))).persistent(false);
+        let found = line.wait("look at the users again", &self.grant, query.fetch_all(conn)).await?;
+        Ok(found.into_iter().filter_map(|(place, columns)| Some((usize::try_from(place).ok()?, columns))).collect())
+    }
+
     /// Finds out why a statement wrote another number of rows than were given.
     async fn missed(&mut self, places: &[usize], count: u64) -> Result<Outcome, StoreError> {
         if count > places.len() as u64 {
@@ -224,7 +300,7 @@ impl Transaction {
 /// The words for a row that vanished without an error.
 fn left_out() -> Refusal {
     let message = "a trigger or a row security policy of the table left the row as it was, without saying why";
-    Refusal { message: message.to_owned(), mendable: false }
+    Refusal::for_good(message)
 }
 
 /// Adds users that wait in the temporary table.
@@ -241,11 +317,30 @@ impl Attempt for Adding<'_> {
                 if alone && on.ask::<bool>(on.statements.taken(places)).await? {
                     return Err(on.stale("a user was added by somebody else meanwhile"));
                 }
-                Ok(Outcome::Refused(refused.refusal))
+                Ok(Outcome::Refused(refused))
             }
             Ok(count) if count == places.len() as u64 => on.keep().await.map(|()| Outcome::Applied),
             Ok(_) => on.back().await.map(|()| Outcome::Refused(left_out())),
         }
+    }
+
+    async fn hopeless(&mut self, places: &[usize]) -> Result<Vec<(usize, Refusal)>, StoreError> {
+        let on = &mut *self.0;
+        let mut references = References::default();
+        for column in on.references.clone() {
+            let sql = on.statements.referring(column, places);
+            let Session { conn, line } = &mut on.session;
+            let query = sqlx::query_as::<_, (i32, Option<i32>)>(AssertSqlSafe(sql)).persistent(false);
+            for (row, above) in line.wait("look for users referred to", &on.grant, query.fetch_all(conn)).await? {
+                if let Ok(row) = usize::try_from(row) {
+                    references.refers(row, above.and_then(|above| usize::try_from(above).ok()), column);
+                }
+            }
+        }
+        let name = |column: usize| on.layout.columns[column].column.name.as_str();
+        // A neighbour that comes with a later batch may be the one.
+        let refusal = |column| Refusal { mendable: true, ..Refusal::for_good(referring::message(name(column))) };
+        Ok(references.without_anybody().into_iter().map(|(place, column)| (place, refusal(column))).collect())
     }
 }
 
@@ -263,7 +358,10 @@ impl Apply for Transaction {
             copy_row(out, Some(place), change.old.iter().chain(new).map(Option::as_deref));
         };
         self.fill(&self.statements.fill_changes(), changes.len(), row).await?;
-        bisect(&mut Changing { transaction: self, kind }, changes.len()).await
+        let mut changing = Changing { transaction: self, kind, put_back: Vec::new() };
+        let refused = bisect(&mut changing, changes.len()).await?;
+        let put_back = changing.put_back;
+        Ok(refused::changes(&self.layout, changes, refused, put_back))
     }
 
     async fn add(&mut self, users: &Rows) -> Result<Vec<Refused>, StoreError> {
@@ -277,7 +375,7 @@ impl Apply for Transaction {
         if self.ask::<bool>(self.statements.taken(&all)).await? {
             return Err(self.stale("users were added by somebody else meanwhile"));
         }
-        bisect(&mut Adding(self), users.len()).await
+        Ok(refused::adds(bisect(&mut Adding(self), users.len()).await?))
     }
 
     async fn forget(&mut self, keys: &[String]) -> Result<(), StoreError> {

@@ -42,7 +42,11 @@ impl Statements {
     ) -> Result<Self, StoreError> {
         let find = |name: &str| {
             columns.iter().find(|c| c.column.name == name).ok_or_else(|| {
-                StoreError::Invalid(format!("table {} has no column {} any more", users.sql(), quote(name)))
+                StoreError::Invalid(format!(
+                    "table {} has no column {} any more: it was changed while the run worked; nothing was written",
+                    users.sql(),
+                    quote(name)
+                ))
             })
         };
         let bases = layout.columns.iter().map(|c| Ok(find(&c.column.name)?.base.clone())).collect::<Result<_, _>>()?;
@@ -120,6 +124,20 @@ impl Statements {
         )
     }
 
+    /// Who of the users in these places refers in this column to somebody who is not in the table: the place, and the place of
+    /// that one if it is among them.
+    pub fn referring(&self, column: usize, places: &[usize]) -> String {
+        let key = &self.key_type;
+        format!(
+            "with y as (select x.place, x.n0::{key} as key from {ROWS} as x where {among}) \
+             select x.place, y.place from {ROWS} as x left join y on y.key = x.n{column}::{key} \
+             where {among} and x.n{column} is not null and not exists (select from {} as u where u.{} = x.n{column}::{key})",
+            self.users.sql(),
+            quote(&self.layout.key().name),
+            among = among(places)
+        )
+    }
+
     /// Whether the key of a user to be added is there already.
     pub fn taken(&self, places: &[usize]) -> String {
         let scope = if self.key_alone { "true".to_owned() } else { users::scope_sql("u", &self.scope) };
@@ -132,13 +150,29 @@ impl Statements {
         )
     }
 
+    /// Empties what differs in these columns of the users in these places, for a moment.
+    pub fn vacate(&self, columns: &[usize], places: &[usize]) -> String {
+        let sets = columns.iter().map(|i| {
+            let name = quote(&self.layout.columns[*i].column.name);
+            format!("{name} = case when x.n{i} is distinct from x.o{i} then null else u.{name} end")
+        });
+        format!(
+            "update {} as u set {} from {ROWS} as x where {} and {}",
+            self.users.sql(),
+            sets.collect::<Vec<_>>().join(", "),
+            among(places),
+            self.same()
+        )
+    }
+
     /// Deletes the users in these places.
     pub fn delete(&self, places: &[usize]) -> String {
         format!("delete from {} as u using {ROWS} as x where {} and {}", self.users.sql(), among(places), self.same())
     }
 
-    /// Writes what differs of the users in these places; None where the layout has nothing to write.
-    pub fn update(&self, places: &[usize]) -> Option<String> {
+    /// Writes what differs of the users in these places; None where the layout has nothing to write. `vacated`: their rows are
+    /// locked, and not what was compared any more.
+    pub fn update(&self, places: &[usize], vacated: bool) -> Option<String> {
         let sets: Vec<String> = self
             .layout
             .update_columns()
@@ -147,15 +181,36 @@ impl Statements {
                 format!("{name} = case when x.n{i} is distinct from x.o{i} then x.n{i}::{base} else u.{name} end")
             })
             .collect();
+        let rows = if vacated { self.who() } else { self.same() };
         (!sets.is_empty()).then(|| {
             format!(
-                "update {} as u set {} from {ROWS} as x where {} and {}",
+                "update {} as u set {} from {ROWS} as x where {} and {rows}",
                 self.users.sql(),
                 sets.join(", "),
                 among(places),
-                self.same()
             )
         })
+    }
+
+    /// Of the users in these places those whose rows are what they were, although something was written: place, and the columns
+    /// in which that would have differed.
+    pub fn put_back(&self, places: &[usize]) -> String {
+        let written: Vec<usize> = self.layout.update_columns().map(|(i, _)| i).collect();
+        let names = written.iter().map(|i| {
+            let name = literal(&self.layout.columns[*i].column.name);
+            format!("case when x.n{i} is distinct from x.o{i} then {name} end")
+        });
+        let as_before = written.iter().map(|i| self.holds(*i, 'o'));
+        let otherwise: Vec<String> = written.iter().map(|i| self.holds(*i, 'n')).collect();
+        format!(
+            "select x.place, concat_ws(', ', {}) from {ROWS} as x join {} as u on {} where {} and {} and not ({}) order by 1",
+            names.collect::<Vec<_>>().join(", "),
+            self.users.sql(),
+            self.who(),
+            among(places),
+            as_before.collect::<Vec<_>>().join(" and "),
+            otherwise.join(" and ")
+        )
     }
 
     /// How many of the users in these places are not as they were compared.
@@ -170,20 +225,29 @@ impl Statements {
 
     /// The row of `u` is that of `x`, as it was compared, and in scope.
     fn same(&self) -> String {
-        let key = format!("u.{} = x.o0::{}", quote(&self.layout.key().name), self.key_type);
-        let cells = self.layout.columns.iter().enumerate().map(|(i, c)| {
-            let (name, base) = (quote(&c.column.name), &self.bases[i]);
-            match c.column.kind {
-                // Exactly, whatever the column's collation takes for equal.
-                ColumnType::Text { .. } | ColumnType::Unsupported => {
-                    format!("u.{name}::text collate \"C\" is not distinct from x.o{i} collate \"C\"")
-                }
-                ColumnType::Json { .. } => format!("u.{name}::jsonb is not distinct from x.o{i}::jsonb"),
-                _ => format!("u.{name} is not distinct from x.o{i}::{base}"),
-            }
-        });
-        let terms: Vec<String> = [key, users::scope_sql("u", &self.scope)].into_iter().chain(cells).collect();
+        let cells = (0..self.layout.columns.len()).map(|i| self.holds(i, 'o'));
+        let terms: Vec<String> = std::iter::once(self.who()).chain(cells).collect();
         terms.join(" and ")
+    }
+
+    /// The row of `u` is of the user of `x`, and in scope.
+    fn who(&self) -> String {
+        let key = format!("u.{} = x.o0::{}", quote(&self.layout.key().name), self.key_type);
+        format!("{key} and {}", users::scope_sql("u", &self.scope))
+    }
+
+    /// A column of `u` has the old (`o`) or the new (`n`) value of `x`.
+    fn holds(&self, i: usize, which: char) -> String {
+        let (c, base) = (&self.layout.columns[i].column, &self.bases[i]);
+        let name = quote(&c.name);
+        match c.kind {
+            // Exactly, whatever the column's collation takes for equal.
+            ColumnType::Text { .. } | ColumnType::Unsupported => {
+                format!("u.{name}::text collate \"C\" is not distinct from x.{which}{i} collate \"C\"")
+            }
+            ColumnType::Json { .. } => format!("u.{name}::jsonb is not distinct from x.{which}{i}::jsonb"),
+            _ => format!("u.{name} is not distinct from x.{which}{i}::{base}"),
+        }
     }
 
     /// Notes that the sync deactivated the users in these places, from now on.

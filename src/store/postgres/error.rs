@@ -70,6 +70,9 @@ pub fn statement(name: &Name, what: &str, grant: &str, e: &sqlx::Error) -> Store
         "57014" => StoreError::Failed(format!("{text}. The limit is target.timeouts.statement")),
         "25006" => StoreError::Invalid(format!("{text}. Give target.url the server that takes writes")),
         "42P01" | "42703" | "3F000" | "3D000" => StoreError::Invalid(text),
+        "53100" => StoreError::Unreachable(format!(
+            "{text}. The disk of the server is full, or the part of it that it may use: free space on it; nothing of this run was kept"
+        )),
         code if code.starts_with("28") => StoreError::Denied(text),
         code if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => {
             StoreError::Unreachable(text)
@@ -105,5 +108,6 @@ pub fn refusal(e: &sqlx::Error, sensitive: bool) -> Option<Refusal> {
         message = format!("{message}: {detail}");
     }
     // A foreign key may wait for a later row, a unique value for a row that gives it up, a trigger for either.
-    Some(Refusal { message, mendable: matches!(code, "23503" | "23505" | "23P01" | "P0001") })
+    let unique = matches!(code, "23505" | "23P01");
+    Some(Refusal { message, mendable: unique || matches!(code, "23503" | "P0001"), unique })
 }

@@ -39,6 +39,39 @@ pub async fn unique(session: &mut Session, users: &Users) -> Result<Vec<Vec<Stri
     line.wait("read the unique keys", "", sqlx::query_scalar(UNIQUE).bind(users.oid).fetch_all(conn)).await
 }
 
+// The index of a constraint depends on the constraint, and its columns are its keys; another one depends on all columns of its
+// expressions and its condition.
+const EXCHANGED: &str = "select distinct a.attname::text from pg_catalog.pg_index i \
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum > 0 and not a.attnotnull \
+    where i.indrelid = $1 and (i.indisunique or i.indisexclusion) and (a.attnum = any(i.indkey) or exists (select from \
+        pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.indexrelid \
+        and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = i.indrelid and d.refobjsubid = a.attnum))";
+
+/// The columns that may be empty, on which it depends whether two users have the same where no two may.
+pub async fn exchanged(session: &mut Session, users: &Users) -> Result<Vec<String>, StoreError> {
+    let Session { conn, line } = session;
+    line.wait("read the unique keys", "", sqlx::query_scalar(EXCHANGED).bind(users.oid).fetch_all(conn)).await
+}
+
+const REFERENCES: &str = "select a.attname::text from pg_catalog.pg_constraint c \
+    join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1] \
+    join pg_catalog.pg_attribute k on k.attrelid = c.confrelid and k.attnum = c.confkey[1] \
+    where c.contype = 'f' and c.conrelid = $1 and c.confrelid = $1 and cardinality(c.conkey) = 1 and k.attname = $2";
+
+/// The columns that refer to this column of other rows of the table.
+pub async fn references(session: &mut Session, users: &Users, key: &str) -> Result<Vec<String>, StoreError> {
+    let Session { conn, line } = session;
+    let query = sqlx::query_scalar(REFERENCES).bind(users.oid).bind(key).fetch_all(conn);
+    line.wait("read the foreign keys", "", query).await
+}
+
+/// Whether the table has triggers of its own.
+pub async fn triggers(session: &mut Session, users: &Users) -> Result<bool, StoreError> {
+    let sql = "select exists (select from pg_catalog.pg_trigger where tgrelid = $1 and not tgisinternal and tgenabled <> 'D')";
+    let Session { conn, line } = session;
+    line.wait("look for triggers", "", sqlx::query_scalar(sql).bind(users.oid).fetch_one(conn)).await
+}
+
 /// Lets the server evaluate the defaults that are constants.
 async fn evaluate(session: &mut Session, columns: &mut [Described]) -> Result<(), StoreError> {
     let constant = |c: &&mut Described| c.column.default == ColumnDefault::Expression;

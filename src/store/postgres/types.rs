@@ -49,6 +49,8 @@ pub fn column_type(kind: CatalogType<'_>) -> ColumnType {
         ("json", true) => ColumnType::Json { text: true },
         ("jsonb", true) => ColumnType::Json { text: false },
         ("bytea", true) => ColumnType::Bytes,
+        ("_text", true) => ColumnType::TextArray { max: None },
+        ("_varchar", true) => ColumnType::TextArray { max },
         _ => ColumnType::Unsupported,
     }
 }
@@ -130,6 +132,9 @@ mod tests {
             ("numeric", (10 << 16 | 0x7fe) + 4, ColumnType::Unsupported),
             ("timestamptz", 0, ColumnType::Timestamp { zoned: true, digits: 0 }),
             ("timestamp", -1, ColumnType::Timestamp { zoned: false, digits: 6 }),
+            ("_text", -1, ColumnType::TextArray { max: None }),
+            ("_varchar", 13, ColumnType::TextArray { max: Some(9) }),
+            ("_int4", -1, ColumnType::Unsupported),
             ("interval", -1, ColumnType::Unsupported),
         ] {
             assert_eq!(named(name, modifier), expected, "{name} {modifier}");

@@ -61,7 +61,7 @@ pub fn fatal(path: &Path, error: &sqlx::Error) -> StoreError {
         code::NOTADB => StoreError::Invalid(format!(
             "{path} is not an SQLite database (or it is encrypted): check the path in target.url"
         )),
-        code::FULL => StoreError::Failed(format!(
+        code::FULL => StoreError::Unreachable(format!(
             "SQLite database {path}: the disk is full. Free space on it; nothing of this run was kept"
         )),
         code::IOERR => {
@@ -96,6 +96,7 @@ pub fn is_foreign_key(error: &sqlx::Error) -> bool {
 /// What the database says of rows that it does not take; None if the error is none of theirs.
 pub fn refusal(error: &sqlx::Error, foreign_keys: &str) -> Option<Refusal> {
     let (code, message) = database(error)?;
+    let unique = matches!(code, constraint::UNIQUE | constraint::PRIMARY_KEY | constraint::ROWID);
     let (message, mendable) = match (code, code & 0xff) {
         (constraint::UNIQUE | constraint::PRIMARY_KEY | constraint::ROWID, _) => {
             let columns: Vec<&str> = failed(message)?.split(", ").map(column).collect();
@@ -109,7 +110,7 @@ pub fn refusal(error: &sqlx::Error, foreign_keys: &str) -> Option<Refusal> {
         (_, code::TOOBIG) => ("the row is larger than SQLite allows".to_owned(), false),
         _ => return None,
     };
-    Some(Refusal { message, mendable })
+    Some(Refusal { message, mendable, unique })
 }
 
 /// `users.email` in `UNIQUE constraint failed: users.email`.

@@ -27,7 +27,7 @@ use self::{
     ledger::Runs,
     shape::{Shape, ShapeError, execute, quote},
 };
-use super::claims;
+use super::{claims, unique::still_there};
 use crate::{
     model::{
         column::{Case, ColumnType, Table},
@@ -352,13 +352,10 @@ impl UserStore for Sqlite {
             )));
         }
         let shape = self.shape(&mut connection).await?;
-        Ok(Box::new(apply::Transaction::new(
-            self.file.clone(),
-            connection,
-            shape,
-            layout,
-            scope,
-            (&fence.sync, self.users()),
-        )?))
+        let unique = shape.table.unique.clone();
+        let (file, owner) = (self.file.clone(), (&fence.sync, self.users()));
+        let transaction = apply::Transaction::new(file, connection, shape, layout, scope, owner)?;
+        still_there(&unique, layout, scope, &self.wanted.table)?;
+        Ok(Box::new(transaction))
     }
 }

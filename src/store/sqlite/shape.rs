@@ -26,6 +26,12 @@ pub struct Shape {
     pub rowid: Option<&'static str>,
     /// The columns of its foreign keys, for messages.
     pub foreign_keys: String,
+    /// Its columns that refer to its own rows, each with the column that it refers to (None: the primary key).
+    pub references: Vec<(String, Option<String>)>,
+    /// The columns of its unique indexes, also of those that cover some rows only.
+    pub exchanged: Vec<String>,
+    /// Whether it has triggers.
+    pub triggers: bool,
 }
 
 impl Shape {
@@ -124,6 +130,9 @@ pub async fn read(connection: &mut SqliteConnection, as_written: &str, name: &st
         affinities: Vec::new(),
         rowid: None,
         foreign_keys: foreign_keys(connection, name).await?,
+        references: references(connection, name).await?,
+        exchanged: exchanged(connection, name).await?,
+        triggers: triggers(connection, name).await?,
     };
     for row in &rows {
         let column: String = row.get("name");
@@ -209,6 +218,26 @@ async fn unique(connection: &mut SqliteConnection, name: &str) -> Result<Vec<Uni
         }
     }
     Ok(found)
+}
+
+async fn references(
+    connection: &mut SqliteConnection,
+    name: &str,
+) -> Result<Vec<(String, Option<String>)>, sqlx::Error> {
+    let sql = "select \"from\", \"to\" from pragma_foreign_key_list(?) where \"table\" = ? collate nocase \
+        group by id having count(*) = 1";
+    sqlx::query_as(sql).bind(name).bind(name).fetch_all(connection).await
+}
+
+async fn exchanged(connection: &mut SqliteConnection, name: &str) -> Result<Vec<String>, sqlx::Error> {
+    let sql = "select distinct c.name from pragma_index_list(?) as i, pragma_index_info(i.name) as c \
+        where i.\"unique\" and c.name is not null";
+    sqlx::query_scalar(sql).bind(name).fetch_all(connection).await
+}
+
+async fn triggers(connection: &mut SqliteConnection, name: &str) -> Result<bool, sqlx::Error> {
+    let sql = "select count(*) from sqlite_schema where type = 'trigger' and tbl_name = ? collate nocase";
+    Ok(sqlx::query_scalar::<_, i64>(sql).bind(name).fetch_one(connection).await? > 0)
 }
 
 async fn foreign_keys(connection: &mut SqliteConnection, name: &str) -> Result<String, sqlx::Error> {

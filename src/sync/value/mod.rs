@@ -1,5 +1,6 @@
 //! The one canonical text of a value: equal values of a column have equal text, so that comparing users is comparing text.
 
+mod array;
 mod json;
 mod number;
 mod text;
@@ -44,6 +45,7 @@ impl ValueError {
 /// | json | no blanks, keys sorted, numbers by value and in full |
 /// | bytes | `\x` and lower-case hexadecimal |
 /// | enum | the label |
+/// | list of texts | `{a,"b c",NULL}`, as PostgreSQL prints it; JSON is read too |
 ///
 /// Dates that PostgreSQL prints and ISO 8601 can't (`infinity`, years beyond 9999 or before 1) are kept as they are.
 pub fn canonical<'a>(kind: &ColumnType, text: &'a str) -> Result<Cow<'a, str>, ValueError> {
@@ -60,6 +62,7 @@ pub fn canonical<'a>(kind: &ColumnType, text: &'a str) -> Result<Cow<'a, str>, V
         ColumnType::Json { .. } => json::json(text),
         ColumnType::Bytes => text::bytes(text.trim()),
         ColumnType::Enum { labels } => text::label(text, labels),
+        ColumnType::TextArray { max } => array::array(text.trim(), *max),
         ColumnType::Unsupported => Err(ValueError::new(
             RejectCode::NotAllowed,
             "the column has a type whose values can't be compared, so it can't be mapped",

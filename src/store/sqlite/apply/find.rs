@@ -48,6 +48,22 @@ impl Transaction {
         self.fetch(sql, &values).await
     }
 
+    /// The rows at these addresses as they are now.
+    pub(super) async fn stored(
+        &mut self,
+        addresses: Vec<Stored>,
+    ) -> Result<Vec<(Stored, Vec<Option<String>>)>, StoreError> {
+        let address = self.shape.address(&self.layout);
+        let rows = self.rows(&address, addresses).await?;
+        let read = |row: &SqliteRow| {
+            let cell = |at: usize| cell::text(row.try_get_raw(at + 1)?, self.kind(at));
+            let cells = (0..self.layout.columns.len()).map(|at| Ok(cell(at)?.map(Cow::into_owned)));
+            let cells = cells.collect::<Result<_, sqlx::Error>>()?;
+            Ok((row.try_get_raw(0).and_then(Stored::read)?, cells))
+        };
+        rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(|error| self.fatal(&error))
+    }
+
     /// Notes the address of a row that is one of the chunk's users, as it was compared.
     fn compare(
         &self,

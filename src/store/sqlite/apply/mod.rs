@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    super::bisect::bisect,
+    super::{bisect::bisect, refused},
     cell::{self, Stored},
     connect::File,
     errors, ledger,
@@ -122,6 +122,16 @@ impl Transaction {
         }
     }
 
+    /// Columns of the layout that users may exchange: no two may have the same, and they can be empty for a moment.
+    fn exchanged(&self) -> Vec<usize> {
+        let may = |name: &String| self.shape.exchanged.contains(name);
+        self.layout
+            .update_columns()
+            .filter(|(_, c)| c.column.nullable && may(&c.column.name))
+            .map(|(at, _)| at)
+            .collect()
+    }
+
     fn kind(&self, column: usize) -> &ColumnType {
         &self.layout.columns[column].column.kind
     }
@@ -135,11 +145,14 @@ impl Transaction {
 impl Apply for Transaction {
     async fn change(&mut self, kind: ChangeKind, changes: &[Change]) -> Result<Vec<Refused>, StoreError> {
         let addresses = self.find(changes).await?;
-        bisect(&mut write::Changes { transaction: self, kind, changes, addresses }, changes.len()).await
+        let mut writing = write::Changes { transaction: self, kind, changes, addresses, put_back: Vec::new() };
+        let refused = bisect(&mut writing, changes.len()).await?;
+        let put_back = writing.put_back;
+        Ok(refused::changes(&self.layout, changes, refused, put_back))
     }
 
     async fn add(&mut self, users: &Rows) -> Result<Vec<Refused>, StoreError> {
-        bisect(&mut write::Adds { transaction: self, users }, users.len()).await
+        Ok(refused::adds(bisect(&mut write::Adds { transaction: self, users }, users.len()).await?))
     }
 
     async fn forget(&mut self, keys: &[String]) -> Result<(), StoreError> {

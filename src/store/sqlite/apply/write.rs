@@ -1,13 +1,19 @@
 //! Writes chosen rows, all or none: a savepoint, and statements of many rows each.
 
-use std::collections::BTreeMap;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use async_trait::async_trait;
 use sqlx::Row;
 
 use super::{
     super::{
-        super::bisect::{Attempt, Outcome, Refusal},
+        super::{
+            bisect::{Attempt, Outcome, Refusal},
+            referring::{self, References},
+        },
         cell::{self, Stored},
         errors, ledger,
         shape::{CHUNK, quote},
@@ -18,7 +24,7 @@ use super::{
 use crate::{
     model::{
         change::{Change, ChangeKind},
-        column::{Column, ColumnDefault},
+        column::{Case, Column, ColumnDefault, ColumnType},
         rows::Rows,
     },
     ports::StoreError,
@@ -33,6 +39,8 @@ pub struct Changes<'t> {
     pub kind: ChangeKind,
     pub changes: &'t [Change],
     pub addresses: Vec<Stored>,
+    /// Users whom a trigger put back, and the columns.
+    pub put_back: Vec<(usize, String)>,
 }
 
 /// Users to add.
@@ -60,7 +68,7 @@ impl From<sqlx::Error> for Halt {
 
 impl Halt {
     fn refused(message: String) -> Self {
-        Self::Refused(Refusal { message, mendable: false })
+        Self::Refused(Refusal::for_good(message))
     }
 }
 
@@ -68,7 +76,27 @@ impl Halt {
 impl Attempt for Changes<'_> {
     async fn attempt(&mut self, places: &[usize]) -> Result<Outcome, StoreError> {
         self.transaction.run("savepoint attempt").await?;
-        let written = self.write(places).await;
+        let mut written = self.write(places).await;
+        if places.len() > 1 && matches!(&written, Err(Halt::Database(error)) if errors::broken_key(error).is_some()) {
+            // Unique values are checked row by row: those that users exchange are given up by all before they are taken.
+            self.transaction.run("rollback to attempt").await?;
+            // If they can't be given up, what was said first stands.
+            if self.vacate(places).await.is_ok() {
+                written = self.write(places).await;
+            }
+        }
+        if written.is_ok() {
+            let put_back = self.put_back(places).await?;
+            if !put_back.is_empty() {
+                self.transaction.run("rollback to attempt").await?;
+                let others = places.iter().copied().filter(|place| put_back.iter().all(|(back, _)| back != place));
+                let others: Vec<usize> = others.collect();
+                written = self.write(&others).await;
+                if written.is_ok() {
+                    self.put_back.extend(put_back);
+                }
+            }
+        }
         self.transaction.settle(written).await
     }
 }
@@ -91,9 +119,75 @@ impl Attempt for Adds<'_> {
         }
         self.transaction.settle(written).await
     }
+
+    async fn hopeless(&mut self, places: &[usize]) -> Result<Vec<(usize, Refusal)>, StoreError> {
+        let on = &mut *self.transaction;
+        let key = on.layout.key().name.clone();
+        let columns: Vec<(usize, usize)> = on
+            .layout
+            .insert_columns()
+            .enumerate()
+            .filter(|(_, (_, c))| {
+                let to_key = |to: &Option<String>| to.as_ref().is_none_or(|to| to.eq_ignore_ascii_case(&key));
+                on.shape.references.iter().any(|(from, to)| *from == c.column.name && to_key(to))
+            })
+            .map(|(cell, (column, _))| (cell, column))
+            .collect();
+        let here: HashMap<String, usize> = places
+            .iter()
+            .map(|&place| (on.alike(self.users.row(place).get(0).unwrap_or_default()).into_owned(), place))
+            .collect();
+        let mut references = References::default();
+        for (cell, column) in columns {
+            let mut open = Vec::new();
+            for &place in places {
+                let Some(above) = self.users.row(place).get(cell) else { continue };
+                match here.get(on.alike(above).as_ref()) {
+                    Some(above) => references.refers(place, Some(*above), column),
+                    None => open.push((place, above)),
+                }
+            }
+            for chunk in open.chunks(CHUNK) {
+                let there = on.there(chunk.iter().map(|(_, above)| *above)).await?;
+                for (place, above) in chunk {
+                    if !there.contains(on.alike(above).as_ref()) {
+                        references.refers(*place, None, column);
+                    }
+                }
+            }
+        }
+        let name = |column: usize| on.layout.columns[column].column.name.as_str();
+        // A neighbour that comes with a later batch may be the one.
+        let refusal = |column| Refusal { mendable: true, ..Refusal::for_good(referring::message(name(column))) };
+        Ok(references.without_anybody().into_iter().map(|(place, column)| (place, refusal(column))).collect())
+    }
 }
 
 impl Transaction {
+    /// A match key in the form in which those that are equal to the unique index are equal text.
+    fn alike<'k>(&self, key: &'k str) -> Cow<'k, str> {
+        match self.layout.key().kind {
+            ColumnType::Text { case: Case::AsciiIgnored, .. } => Cow::Owned(key.to_ascii_lowercase()),
+            ColumnType::Text { padded: true, .. } => Cow::Borrowed(key.trim_end_matches(' ')),
+            _ => Cow::Borrowed(key),
+        }
+    }
+
+    /// Which of these users are in the table, in whatever scope: their keys as [`Self::alike`] has them.
+    async fn there<'k>(&mut self, keys: impl Iterator<Item = &'k str>) -> Result<HashSet<String>, StoreError> {
+        let forms: Vec<Stored> = keys.flat_map(|key| self.key_forms(key)).collect();
+        let name = quote(&self.layout.key().name);
+        let list = vec!["?"; forms.len()].join(", ");
+        let sql = format!("select u.{name} from {} as u where u.{name} in ({list})", quote(&self.shape.name));
+        let mut there = HashSet::new();
+        for row in self.fetch(sql, &forms).await? {
+            let key = row.try_get_raw(0).and_then(|value| cell::text(value, self.kind(0)));
+            let key = key.map_err(|error| self.fatal(&error))?.unwrap_or_default();
+            there.insert(self.alike(&key).into_owned());
+        }
+        Ok(there)
+    }
+
     /// Keeps what was written since the savepoint, or undoes it.
     async fn settle(&mut self, written: Result<(), Halt>) -> Result<Outcome, StoreError> {
         let refusal = match written {
@@ -137,6 +231,56 @@ impl Transaction {
 }
 
 impl Changes<'_> {
+    /// Empties what these users may exchange, for a moment.
+    async fn vacate(&mut self, places: &[usize]) -> Result<(), Halt> {
+        let exchanged = self.transaction.exchanged();
+        let mut alike: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+        for &place in places {
+            let columns = self.changes[place].properties().map(|(column, ..)| column);
+            alike.entry(columns.filter(|column| exchanged.contains(column)).collect()).or_default().push(place);
+        }
+        for (columns, places) in alike.iter().filter(|(columns, _)| !columns.is_empty()) {
+            for chunk in places.chunks(CHUNK) {
+                let transaction = &mut *self.transaction;
+                let mut values: Vec<Stored> = chunk.iter().map(|&place| self.addresses[place].clone()).collect();
+                values.extend_from_slice(transaction.at_values());
+                let names = columns.iter().map(|&c| quote(&transaction.layout.columns[c].column.name));
+                let set: Vec<String> = names.map(|name| format!("{name} = null")).collect();
+                let sql = format!(
+                    "update or abort {} as u set {} from (values {}) as v where {}",
+                    quote(&transaction.shape.name),
+                    set.join(", "),
+                    tuples(1, chunk.len()),
+                    transaction.at("v.column1")
+                );
+                transaction.execute(sql, &values).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of the users just written whose rows are what they were, with the columns: a trigger undid it.
+    async fn put_back(&mut self, places: &[usize]) -> Result<Vec<(usize, String)>, StoreError> {
+        if !self.transaction.shape.triggers || self.kind == ChangeKind::Delete {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for chunk in places.chunks(CHUNK) {
+            let addresses: Vec<Stored> = chunk.iter().map(|&place| self.addresses[place].clone()).collect();
+            for (address, cells) in self.transaction.stored(addresses).await? {
+                let Some(&place) = chunk.iter().find(|place| self.addresses[**place].same(&address)) else { continue };
+                let change = &self.changes[place];
+                let on_update = |column: &usize| self.transaction.layout.columns[*column].role.on_update();
+                let written: Vec<usize> = change.properties().map(|(column, ..)| column).filter(on_update).collect();
+                if !written.is_empty() && written.iter().all(|&column| cells[column] == change.old[column]) {
+                    let names = written.iter().map(|&c| self.transaction.layout.columns[c].column.name.as_str());
+                    found.push((place, names.collect::<Vec<_>>().join(", ")));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     async fn write(&mut self, places: &[usize]) -> Result<(), Halt> {
         match self.kind {
             ChangeKind::Delete => self.delete(places).await?,
