@@ -12,6 +12,8 @@ mod killed;
 mod paused;
 #[path = "targets/place.rs"]
 mod place;
+#[path = "targets/removal.rs"]
+mod removal;
 #[path = "targets/rules.rs"]
 mod rules;
 #[path = "targets/steps.rs"]

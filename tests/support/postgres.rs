@@ -101,7 +101,7 @@ impl Server {
         };
         let mut initdb = run("initdb");
         initdb.args(["-D", "data", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", "password", "-E", "UTF8"]);
-        initdb.args(["--locale", "C.UTF-8", "--no-sync", "--no-instructions"]);
+        initdb.args(["--locale", "C.UTF-8", "--no-sync"]);
         let made = initdb.output().unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
 
