@@ -117,7 +117,7 @@ pub fn pages() -> PathBuf {
     world.drop_file(format!("{HEADER}{}", hostile()));
     assert_eq!(keep(&world, "hostile-held", &[]).code, 3);
     let mut open = manifest();
-    open[2] = "safeguards: {maxRejected: \"100%\"}";
+    open[2] = "safeguards: {maxRejected: \"100%\", maxRemovals: \"100%\"}";
     let world = World::new(&open);
     world.drop_file(format!("{HEADER}{}", hostile().replace("alert", "first")));
     world.run(&[]);

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::guarded;
+use super::{guarded, text::harmless};
 use crate::model::reject::{Reject, RejectCode};
 
 /// The columns behind the file's own, in this order.
@@ -21,8 +21,7 @@ pub fn rejects_name(file: &str) -> String {
         Some((before, _)) if stem.len() == file.len() && !before.is_empty() => before,
         _ => stem,
     };
-    let safe = |c: char| if c.is_control() || matches!(c, '/' | '\\') { '_' } else { c };
-    let mut name: String = stem.chars().map(safe).collect();
+    let mut name = harmless(stem);
     name.truncate(name.floor_char_boundary(255 - END.len()));
     name + END
 }

@@ -3,10 +3,14 @@
 use maud::{Markup, html};
 
 use super::{Page, lines, moment};
-use crate::api::{EmptyCell, PropertyPolicy};
 use crate::{
-    model::job::{From, Limit, Property, Safeguards},
-    model::report::Timings,
+    api::{EmptyCell, PropertyPolicy},
+    model::{
+        counts::Counts,
+        job::{From, Limit, Property, Safeguards},
+        reason::Verdict,
+        report::Timings,
+    },
     sync::render::text::{bytes, duration, number, visible},
 };
 
@@ -50,6 +54,10 @@ fn limit(limit: Limit) -> String {
 }
 
 fn guard(page: &Page) -> Markup {
+    // Of a run that came to no comparison nothing was judged.
+    if page.report.reason.verdict() == Verdict::Failed || page.report.counts == Counts::default() {
+        return html! {};
+    }
     let Safeguards { max_removals, max_emptied, max_rejected, max_updated, min_rows } = page.sync.safeguards;
     let guard = &page.report.guard;
     let counts = &page.report.counts;

@@ -46,7 +46,10 @@ fn breach(report: &RunReport) -> String {
     let why = report.guard.reasons.first().unwrap_or(&report.message);
     let end = why.find([';', ':']).unwrap_or(why.len());
     // A reason that begins with a code says more behind it.
-    first_words(why.strip_prefix("KeyUnreadable: ").unwrap_or(&why[..end]))
+    let words = first_words(why.strip_prefix("KeyUnreadable: ").unwrap_or(&why[..end]));
+    let words: Vec<String> =
+        words.split(' ').map(|word| word.parse().map_or_else(|_| word.to_owned(), number)).collect();
+    words.join(" ").replace("active users", "users")
 }
 
 /// The first line of a message, up to where it begins to explain.

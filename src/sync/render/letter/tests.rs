@@ -192,10 +192,10 @@ fn a_held_import() {
     };
     report.message = report.guard.reasons.join("; ");
     let letters = golden("held", &report, &sample(), &about());
-    assert_eq!(letters[0].subject, "hr HELD: would remove 412 of 1000 active users");
+    assert_eq!(letters[0].subject, "hr HELD: would remove 412 of 1,000 users");
     report.mode = Mode::Simulation;
     let letters = golden("held_simulation", &report, &sample(), &about());
-    assert_eq!(letters[0].subject, "hr simulation HELD: would remove 412 of 1000 active users");
+    assert_eq!(letters[0].subject, "hr simulation HELD: would remove 412 of 1,000 users");
 }
 
 #[test]
