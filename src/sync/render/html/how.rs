@@ -17,7 +17,7 @@ use crate::{
 /// The rest of the page.
 pub fn sections(page: &Page) -> Markup {
     html! {
-        div.two { (run(page)) div { (guard(page)) } }
+        @if judged(page) { div.two { (run(page)) div { (guard(page)) } } } @else { (run(page)) }
         (mapping(page))
         (timings(&page.report.timings))
     }
@@ -53,11 +53,12 @@ fn limit(limit: Limit) -> String {
     }
 }
 
+/// Whether the safeguards were asked: of a run that came to no comparison nothing was judged.
+fn judged(page: &Page) -> bool {
+    page.report.reason.verdict() != Verdict::Failed && page.report.counts != Counts::default()
+}
+
 fn guard(page: &Page) -> Markup {
-    // Of a run that came to no comparison nothing was judged.
-    if page.report.reason.verdict() == Verdict::Failed || page.report.counts == Counts::default() {
-        return html! {};
-    }
     let Safeguards { max_removals, max_emptied, max_rejected, max_updated, min_rows } = page.sync.safeguards;
     let guard = &page.report.guard;
     let counts = &page.report.counts;
