@@ -407,9 +407,9 @@ async fn rows_that_the_database_refuses_leave_their_neighbours() {
         [
             (2, "another user has the same mail (unique)"),
             (3, "the database refuses the row: CHECK constraint failed: age > 0"),
-            (4, "the foreign key boss → users is not kept"),
+            (4, "column boss names a user who is not there (foreign key)"),
             (6, "name must not be empty (not null)"),
-            (7, "the foreign key boss → users is not kept"),
+            (7, "column boss names a user who is not there (foreign key)"),
         ]
     );
     assert_eq!(world.query("select id from users order by id").await, ["1", "2", "5"]);
