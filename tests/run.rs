@@ -9,7 +9,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -19,11 +19,12 @@ use support::{
     mariadb, postgres,
 };
 use usersync::{
-    api::Mode,
+    api::{Action, Mode},
     engine::Ended,
     model::{
         counts::Counts,
         file::Stamp,
+        job::Limit,
         progress::{Progress, Step},
         reason::Reason,
     },
@@ -105,6 +106,7 @@ scenarios! {
     a_run_that_is_stopped_at_the_last_moment_writes_nothing
     an_attempt_that_was_taken_over_leaves_nothing
     many_users_are_compared_whatever_the_order_of_file_and_table
+    a_few_users_are_looked_up_in_a_large_table
 }
 
 fn spec(action: &str, after: Value) -> Value {
@@ -231,6 +233,57 @@ async fn many_users_are_compared_whatever_the_order_of_file_and_table(database: 
     let oslo = bench.rows("select id from users where city = 'Oslo'").await;
     assert_eq!(oslo, [[Some(format!("E{:05}", MANY - 8))]]);
     assert_eq!(many_in_table().await.trim(), (MANY - 1).to_string());
+}
+
+/// Counts the table's rows that are read.
+struct RowsRead(Arc<AtomicU64>);
+
+impl Watch for RowsRead {
+    fn at(&self, progress: Progress) {
+        if progress.step == Step::Compare {
+            self.0.fetch_max(progress.done, Ordering::Relaxed);
+        }
+    }
+}
+
+async fn a_few_users_are_looked_up_in_a_large_table(database: Database) {
+    let bench = bench(database, spec("Upsert", json!({"keep": {}}))).await;
+    bench.write_csv("users.csv", &HEADER, &many("Rome"));
+    assert_eq!(bench.run(Mode::Import).await.report.reason, Reason::Completed);
+
+    upload(
+        &bench,
+        &[
+            ["E00001", "1@x", "Rome"],
+            ["E00002", "", "Oslo"],
+            ["new", "new@example.com", "Oslo"],
+            ["E00002", "twice@example.com", ""],
+            ["E00003", "bad", ""],
+        ],
+    );
+    let rows = Arc::<AtomicU64>::default();
+    let ended = bench.watched(RowsRead(rows.clone())).await;
+    assert_eq!(rows.load(Ordering::Relaxed), 3, "of the table's rows only these");
+    assert_eq!(ended.report.reason, Reason::CompletedWithRejects, "{:?}", ended.report);
+    let expected = Counts { read: 5, added: 1, updated: 1, unchanged: 1, rejected: 2, ..Counts::default() };
+    assert_eq!(counts(&ended), expected);
+    let oslo = bench.rows("select id from users where city = 'Oslo' order by id").await;
+    assert_eq!(oslo, [[Some("E00002".to_owned())], [Some("new".to_owned())]]);
+
+    // The safeguards know how many there are all the same.
+    let mut bench = Arc::into_inner(bench).unwrap();
+    bench.sync.action = Action::Delete;
+    bench.sync.safeguards.max_removals = Limit::Percent(0.004);
+    upload(&bench, &[["E00001", "", ""], ["E00002", "", ""], ["nobody", "", ""]]);
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(ended.report.reason, Reason::Held, "{:?}", ended.report);
+    let of = format!("would remove 2 of {} active users", MANY + 1);
+    assert!(ended.report.guard.reasons[0].contains(&of), "{:?}", ended.report.guard);
+    upload(&bench, &[["E00001", "", ""], ["nobody", "", ""]]);
+    let rows = Arc::<AtomicU64>::default();
+    let ended = bench.watched(RowsRead(rows.clone())).await;
+    assert_eq!(rows.load(Ordering::Relaxed), 1);
+    assert_eq!(counts(&ended), Counts { read: 2, removed: 1, unchanged: 1, ..Counts::default() });
 }
 
 /// Adds a user when the file is half read, once.

@@ -147,7 +147,7 @@ fn ledger_row(run: &str) -> LedgerRow {
 }
 
 async fn scan(store: &Sqlite, layout: &Layout, pairs: &[(&str, &str)]) -> Vec<Row_> {
-    let batches: Vec<Rows> = store.scan(layout, &scope(pairs)).await.unwrap().try_collect().await.unwrap();
+    let batches: Vec<Rows> = store.scan(layout, &scope(pairs), None).await.unwrap().try_collect().await.unwrap();
     let mut users: Vec<Row_> = batches
         .iter()
         .flat_map(Rows::iter)
@@ -444,7 +444,8 @@ async fn rows_beyond_one_statement() {
     let cells: Vec<Vec<Option<&str>>> = users.iter().map(|u| u.iter().map(|t| Some(t.as_str())).collect()).collect();
     let users: Vec<&[Option<&str>]> = cells.iter().map(Vec::as_slice).collect();
     assert_eq!(open.add("one", &users).await, []);
-    let batches: Vec<Rows> = open.store.scan(&open.layout, &open.scope).await.unwrap().try_collect().await.unwrap();
+    let batches: Vec<Rows> =
+        open.store.scan(&open.layout, &open.scope, None).await.unwrap().try_collect().await.unwrap();
     assert_eq!(batches.iter().map(Rows::len).sum::<usize>(), 5000);
     assert!(batches.len() >= 2 && batches.iter().all(|batch| batch.size() < 2 << 20));
     let all = open.all().await;

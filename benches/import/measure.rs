@@ -17,12 +17,15 @@ pub struct Measured {
     pub report: serde_json::Value,
 }
 
-/// Runs the manifest in `folder` once.
-pub fn run(folder: &Path) -> Measured {
+/// Runs the manifest once.
+pub fn run(manifest: &Path, state: &Path, simulate: bool) -> Measured {
     let began = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_usersync"))
         .args(["run", "-o", "json", "-f"])
-        .arg(folder.join("usersync.yaml"))
+        .arg(manifest)
+        .arg("--data")
+        .arg(state)
+        .args(simulate.then_some("--simulate"))
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -43,6 +43,20 @@ impl People {
         Ok((written, changed))
     }
 
+    /// The numbers of those who are gone if so many in a hundred are.
+    pub fn numbers_gone(&self, percent: f64) -> impl Iterator<Item = u64> {
+        (1..=self.rows).filter(move |number| self.chosen(*number, Part::Gone, percent))
+    }
+
+    /// Writes every so manieth of them as CSV, so many in a hundred changed.
+    pub fn every(&self, step: u64, changed: f64, into: &mut impl Write) -> io::Result<()> {
+        writeln!(into, "{HEADER}")?;
+        for number in (1..=self.rows).step_by(usize::try_from(step).unwrap_or(1)) {
+            self.row(number, self.chosen(number, Part::Changed, changed), into)?;
+        }
+        Ok(())
+    }
+
     fn row(&self, number: u64, changed: bool, into: &mut impl Write) -> io::Result<()> {
         let (first, first_ascii) = self.pick(number, Part::First, FIRST);
         let (last, last_ascii) = self.pick(number, Part::Last, LAST);

@@ -7,8 +7,9 @@ use super::{
     apply::Applying,
     compared::{BATCH, Compared},
     later::Later,
+    lookup,
     outcome::{Record, RunError},
-    read::{FileRows, Reading},
+    read::{FileRows, NewUser, Reading},
     spool::scratch,
 };
 use crate::{
@@ -30,7 +31,7 @@ use crate::{
 };
 
 /// Reads the table and compares each user. The first time the file is read beside it: each of the two takes its time, and they
-/// have a processor each.
+/// have a processor each. For a small file, read before, its users alone are looked up in a table that is far larger.
 ///
 /// Where the table has nobody, there is nothing to compare: an import (it has a `fence`) begins to add the users while the file is
 /// still being read. Then that transaction comes with it.
@@ -49,7 +50,23 @@ pub(super) async fn compare(
     let mut comparison = Comparison::new(&rules, layout, &deactivated, &scratch);
     file.side.index.forget_seen();
     let mut reading = file.begin();
-    let mut table = ports.store.scan(layout, &job.sync.target.scope).await?;
+    if lookup::may_do(job, file) {
+        while let Some(begun) = &mut reading {
+            match begun.next().await? {
+                Some(batch) => drop(take(ports, layout, file, batch, begun).await?),
+                None => {
+                    reading = None;
+                    file.ended(record);
+                    record.lap(Step::Read);
+                }
+            }
+        }
+    }
+    let looked_up = reading.is_none() && lookup::worth_it(job, ports, layout, file).await?;
+    let mut table = match looked_up {
+        true => lookup::users(job, ports, layout, lookup::keys(file)?),
+        false => ports.store.scan(layout, &job.sync.target.scope, None).await?,
+    };
     let mut later = Later::new(layout.columns.len(), &scratch);
     let (mut done, mut ended) = (0, false);
     let fence = fence.filter(|_| job.sync.action != Action::Delete && job.sync.target.scope.is_empty());
@@ -60,14 +77,8 @@ pub(super) async fn compare(
         tokio::select! {
             biased;
             batch = next_batch(&mut reading), if reading.is_some() => match (batch?, &reading) {
-                (Some(mut batch), Some(reading)) => {
-                    let forms = match &batch.keys {
-                        Some(keys) => Some(ports.store.key_forms(layout, keys).await?),
-                        None => None,
-                    };
-                    // Computation: it may hold this thread, not the runtime.
-                    let take = || file.take(&mut batch, forms.as_ref(), reading, &*ports.watch);
-                    let new = tokio::task::block_in_place(take)?;
+                (Some(batch), Some(reading)) => {
+                    let (new, batch) = take(ports, layout, file, batch, reading).await?;
                     adding.add(file, &new, batch.inserted.as_ref()).await?;
                 }
                 _ => {
@@ -100,10 +111,13 @@ pub(super) async fn compare(
     }
     drop(table);
     let begun = adding.end()?;
-    let plan = tokio::task::block_in_place(|| {
+    let mut plan = tokio::task::block_in_place(|| {
         later.read(|row, form| comparison.row(&mut file.side, row, form).map(drop))?;
         comparison.finish(&file.side, file.figures)
     })?;
+    if looked_up {
+        plan.figures.active = lookup::active(job, ports, layout, &plan.figures).await?;
+    }
     if let Some(key) = &plan.twice {
         let key = if layout.columns[0].sensitive { "•••" } else { key };
         return Err(RunError::Table(vec![format!(
@@ -117,6 +131,24 @@ pub(super) async fn compare(
     outside(job, ports, layout, file, &mut compared).await?;
     record.counts = compared.figures().counts;
     Ok((compared, begun))
+}
+
+/// Takes in what was read, and says who is new in the file.
+async fn take(
+    ports: &Ports,
+    layout: &Layout,
+    file: &mut FileRows,
+    mut batch: Batch,
+    reading: &Reading,
+) -> Result<(Vec<NewUser>, Batch), RunError> {
+    let forms = match &batch.keys {
+        Some(keys) => Some(ports.store.key_forms(layout, keys).await?),
+        None => None,
+    };
+    // Computation: it may hold this thread, not the runtime.
+    let take = || file.take(&mut batch, forms.as_ref(), reading, &*ports.watch);
+    let new = tokio::task::block_in_place(take)?;
+    Ok((new, batch))
 }
 
 /// The file is to be so many users ahead of the table.

@@ -17,6 +17,7 @@ mod fetch;
 mod intake;
 mod later;
 mod look;
+mod lookup;
 mod outcome;
 mod patience;
 mod preview;

@@ -49,6 +49,8 @@ pub(super) struct FileRows {
     pub figures: Figures,
     pub rules: Rules,
     pub spool: PathBuf,
+    /// In bytes.
+    pub size: u64,
     mirror: bool,
     hide: bool,
     /// Until it is being read.
@@ -79,6 +81,7 @@ fn open_file(job: &Job, layout: &Layout, spool: &Path, record: &Record) -> Resul
     let digester = Digester::new(layout, RandomState::new().build_hasher().finish());
     let index = FileIndex::new(digester.clone());
     let users = FileUsers::new(decoder.rereader()?, again);
+    let batches = Batches::new(decoder, mapper, digester, layout);
     Ok(FileRows {
         side: FileSide { index, whole: false, users },
         rejects,
@@ -87,7 +90,8 @@ fn open_file(job: &Job, layout: &Layout, spool: &Path, record: &Record) -> Resul
         spool: spool.to_owned(),
         mirror: sync.action == Action::Mirror,
         hide: layout.columns[0].sensitive,
-        batches: Some(Batches::new(decoder, mapper, digester, layout)),
+        size: batches.size(),
+        batches: Some(batches),
     })
 }
 

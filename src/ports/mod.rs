@@ -148,13 +148,23 @@ pub trait UserStore: Send + Sync {
     /// Notes that a step of a committed run is done.
     async fn close(&self, sync: &SyncId, run: &str, step: OpenStep) -> Result<(), StoreError>;
 
-    /// All users in scope, in batches of about 1 MiB, in no order: the layout's columns, canonical. One consistent
-    /// snapshot; locks nothing.
+    /// All users in scope, or of them those with one of the match keys `only` (rows of one cell, 10,000 at most), which are looked
+    /// up in the key's index: in batches of about 1 MiB, in no order: the layout's columns, canonical. One consistent snapshot;
+    /// locks nothing.
     async fn scan(
         &self,
         layout: &Layout,
         scope: &BTreeMap<String, String>,
+        only: Option<&Rows>,
     ) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError>;
+
+    /// How many users are in scope; counted up to `most`, if that is given.
+    async fn count(
+        &self,
+        layout: &Layout,
+        scope: &BTreeMap<String, String>,
+        most: Option<u64>,
+    ) -> Result<u64, StoreError>;
 
     /// The users that this sync deactivated and nobody set back: match key, and whole seconds since, by the database's
     /// clock. Nothing where there is no ledger.

@@ -68,7 +68,12 @@ impl UserStore for Closed {
         &self,
         _: &Layout,
         _: &BTreeMap<String, String>,
+        _: Option<&Rows>,
     ) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {
+        self.why()
+    }
+
+    async fn count(&self, _: &Layout, _: &BTreeMap<String, String>, _: Option<u64>) -> Result<u64, StoreError> {
         self.why()
     }
 

@@ -103,7 +103,7 @@ async fn a_table_or_column_that_goes_missing_is_named() {
     let error = failure(bench.store.begin(&fence, &layout, &bench.scope).await);
     assert!(matches!(&error, StoreError::Invalid(text) if text.contains("`name`")), "{error}");
     use futures::TryStreamExt as _;
-    let scan = bench.store.scan(&layout, &bench.scope).await.unwrap();
+    let scan = bench.store.scan(&layout, &bench.scope, None).await.unwrap();
     let error = failure(scan.try_collect::<Vec<_>>().await);
     assert!(matches!(&error, StoreError::Invalid(text) if text.contains("name")), "{error}");
     bench.sql("drop table users");
@@ -150,7 +150,7 @@ async fn a_statement_beyond_its_time_is_told() {
     bench.sql("insert into users select seq from seq_5001_to_900000");
     use futures::TryStreamExt as _;
     let store = Store::connect(&hurried).await.unwrap();
-    let error = match store.scan(&layout, &bench.scope).await {
+    let error = match store.scan(&layout, &bench.scope, None).await {
         Ok(scan) => failure(scan.try_collect::<Vec<_>>().await),
         Err(error) => error,
     };
@@ -193,7 +193,7 @@ async fn a_server_that_goes_away_is_unreachable() {
     .await;
     let layout = bench.mapped(&["id", "name"]).await;
     let mut apply = bench.begin(&layout).await;
-    let mut scan = bench.store.scan(&layout, &bench.scope).await.unwrap();
+    let mut scan = bench.store.scan(&layout, &bench.scope, None).await.unwrap();
     use futures::StreamExt as _;
     scan.next().await.unwrap().unwrap();
     server.stop();

@@ -74,7 +74,7 @@ async fn a_column_that_goes_missing_is_named() {
     let error = failure(bench.store.begin(&fence, &layout, &bench.scope).await);
     assert!(matches!(&error, StoreError::Invalid(text) if text.contains("\"name\"")), "{error}");
     use futures::TryStreamExt as _;
-    let scan = bench.store.scan(&layout, &bench.scope).await.unwrap();
+    let scan = bench.store.scan(&layout, &bench.scope, None).await.unwrap();
     let error = failure(scan.try_collect::<Vec<_>>().await);
     assert!(matches!(&error, StoreError::Invalid(text) if text.contains("name")), "{error}");
 }
@@ -114,7 +114,7 @@ async fn a_server_that_goes_away_is_unreachable() {
     .await;
     let layout = bench.mapped(&["id", "name"]).await;
     let mut apply = bench.begin(&layout).await;
-    let mut scan = bench.store.scan(&layout, &bench.scope).await.unwrap();
+    let mut scan = bench.store.scan(&layout, &bench.scope, None).await.unwrap();
     use futures::StreamExt as _;
     scan.next().await.unwrap().unwrap();
     server.stop();

@@ -183,11 +183,11 @@ async fn many_users_come_in_batches() {
     .await;
     let layout = bench.mapped(&["id", "note"]).await;
     use futures::TryStreamExt as _;
-    let batches: Vec<_> = bench.store.scan(&layout, &bench.scope).await.unwrap().try_collect().await.unwrap();
+    let batches: Vec<_> = bench.store.scan(&layout, &bench.scope, None).await.unwrap().try_collect().await.unwrap();
     assert_eq!(batches.iter().map(|b: &usersync::model::rows::Rows| b.len()).sum::<usize>(), 30_000);
     assert!(batches.len() >= 3 && batches.iter().all(|b| b.size() < 2 << 20), "{} batches", batches.len());
     // A scan that nobody reads to its end is no harm.
-    drop(bench.store.scan(&layout, &bench.scope).await.unwrap());
+    drop(bench.store.scan(&layout, &bench.scope, None).await.unwrap());
     assert_eq!(bench.scan(&layout).await.len(), 30_000);
 }
 

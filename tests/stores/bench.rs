@@ -127,7 +127,13 @@ impl Bench {
     }
 
     pub async fn scan(&self, layout: &Layout) -> Vec<Cells> {
-        let batches: Vec<Rows> = self.store.scan(layout, &self.scope).await.unwrap().try_collect().await.unwrap();
+        self.found(layout, None).await
+    }
+
+    /// All users, or those with these keys.
+    pub async fn found(&self, layout: &Layout, only: Option<&Rows>) -> Vec<Cells> {
+        let batches = self.store.scan(layout, &self.scope, only).await.unwrap();
+        let batches: Vec<Rows> = batches.try_collect().await.unwrap();
         let mut rows: Vec<Cells> = batches
             .iter()
             .flat_map(Rows::iter)

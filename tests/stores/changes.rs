@@ -2,7 +2,7 @@
 
 use usersync::{
     model::{change::ChangeKind, plan::Role, rows::Rows},
-    ports::{Refused, StoreError},
+    ports::{Refused, StoreError, UserStore as _},
 };
 
 use super::bench::*;
@@ -179,4 +179,22 @@ async fn deactivated_users_are_remembered() {
     bench.commit(apply, "r2").await;
     assert_eq!(bench.deactivated().await, ["d"]);
     assert_eq!(bench.sql("select id, active from users order by 1"), "a|true\nc|false\nd|false");
+}
+
+#[tokio::test]
+async fn chosen_users_are_found_by_their_keys_and_all_are_counted() {
+    let setup = "create table users (org varchar(10), id integer not null, email varchar(50), primary key (org, id)); \
+                 insert into users values ('a', 1, 'one'), ('a', 2, 'two'), ('a', 30, null), ('b', 1, 'other')";
+    let mut bench = Bench::new(setup).await;
+    bench.scope = scope(&[("org", "a")]);
+    let layout = bench.mapped(&["id", "email"]).await;
+    let keys = rows(&[&["1"], &["30"], &["4"]]);
+    assert_eq!(bench.found(&layout, Some(&keys)).await, [cells(&["1", "one"]), cells(&["30", "-"])]);
+    assert!(bench.found(&layout, Some(&Rows::new(1))).await.is_empty());
+    let count = async |most| bench.store.count(&layout, &bench.scope, most).await.unwrap();
+    assert_eq!([count(None).await, count(Some(2)).await, count(Some(3)).await, count(Some(9)).await], [3, 2, 3, 3]);
+    // As many as may be asked for at once.
+    let mut keys = Rows::new(1);
+    (0..10_000).for_each(|key| keys.push(Some(&key.to_string())));
+    assert_eq!(bench.found(&layout, Some(&keys)).await.len(), 3);
 }

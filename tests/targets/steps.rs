@@ -133,8 +133,18 @@ impl UserStore for Stepped<dyn UserStore> {
         &self,
         layout: &Layout,
         scope: &BTreeMap<String, String>,
+        only: Option<&Rows>,
     ) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {
-        step!(self, "scan", self.0.scan(layout, scope))
+        step!(self, "scan", self.0.scan(layout, scope, only))
+    }
+
+    async fn count(
+        &self,
+        layout: &Layout,
+        scope: &BTreeMap<String, String>,
+        most: Option<u64>,
+    ) -> Result<u64, StoreError> {
+        step!(self, "count", self.0.count(layout, scope, most))
     }
 
     async fn deactivated(&self, sync: &SyncId) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {

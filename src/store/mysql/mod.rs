@@ -179,14 +179,30 @@ impl UserStore for Mysql {
         &self,
         layout: &Layout,
         scope: &BTreeMap<String, String>,
+        only: Option<&Rows>,
     ) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {
         let mut session = self.session().await?;
         let users = users::find(&mut session, &self.table).await?;
         let columns = columns::columns(&mut session, &users).await?;
         let kinds: Vec<ColumnType> = layout.columns.iter().map(|c| c.column.kind.clone()).collect();
         let grant = users.grant_read(&session.account);
-        let sql = scan::users_sql(&users, layout, &columns::scope_sql("u", scope, &columns));
+        let sql = scan::users_sql(&users, layout, &columns::scope_sql("u", scope, &columns), only);
         Ok(scan::stream(session, sql, kinds, "read the users", grant).boxed())
+    }
+
+    async fn count(
+        &self,
+        layout: &Layout,
+        scope: &BTreeMap<String, String>,
+        most: Option<u64>,
+    ) -> Result<u64, StoreError> {
+        let mut session = self.session().await?;
+        let users = users::find(&mut session, &self.table).await?;
+        let columns = columns::columns(&mut session, &users).await?;
+        let scope = columns::scope_sql("u", scope, &columns);
+        let counted = scan::count(&mut session, &users, layout, &scope, most).await?;
+        self.keep(session);
+        Ok(counted)
     }
 
     async fn deactivated(&self, sync: &SyncId) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {

@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 use super::{
     columns::{Described, scope_sql},
     keys::Collation,
-    session::{Line, Session, bytes},
+    session::{Line, Session, bytes, word},
     sql::{list, quote, value},
     types,
     users::Users,
@@ -39,9 +39,38 @@ pub fn selected(layout: &Layout) -> String {
     selected.collect::<Vec<_>>().join(", ")
 }
 
-/// The statement that prints the users in scope.
-pub fn users_sql(users: &Users, layout: &Layout, scope: &str) -> String {
-    format!("select {} from {} as u where {scope}", selected(layout), users.sql())
+/// The statement that prints the users in scope, or of them those with one of these keys.
+pub fn users_sql(users: &Users, layout: &Layout, scope: &str, only: Option<&Rows>) -> String {
+    let all = format!("select {} from {} as u where {scope}", selected(layout), users.sql());
+    let Some(keys) = only else { return all };
+    let kind = &layout.key().kind;
+    let keys: Vec<&str> = keys.iter().filter_map(|row| row.get(0)).collect();
+    // Longer lists become a join, which may read the whole table.
+    let parts = keys.chunks(KEYS).map(|keys| {
+        let keys = list(keys.iter().map(|key| value(kind, key)));
+        format!("{all} and u.{} in {keys}", quote(&layout.key().name))
+    });
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() { format!("{all} and false") } else { parts.join(" union all ") }
+}
+
+/// How many users there are in scope, counted up to `most`.
+pub async fn count(
+    session: &mut Session,
+    users: &Users,
+    layout: &Layout,
+    scope: &str,
+    most: Option<u64>,
+) -> Result<u64, StoreError> {
+    let limit = most.map_or_else(String::new, |most| format!(" limit {most}"));
+    let sql = format!(
+        "select count(*) from (select 1 from {} as u where {scope} and u.{} is not null{limit}) as x",
+        users.sql(),
+        quote(&layout.key().name)
+    );
+    let grant = users.grant_read(&session.account);
+    let row = session.row("count the users", &grant, &sql).await?;
+    Ok(row.and_then(|row| word(&row, 0).parse().ok()).unwrap_or_default())
 }
 
 /// A row's cells in canonical form, one by one.

@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 use super::{
     copy::CopyReader,
     session::Session,
-    sql::quote,
+    sql::{literal, quote},
     types,
     users::{self, Users},
 };
@@ -25,8 +25,8 @@ use crate::{
 /// A batch is handed on as soon as it has this many bytes.
 const BATCH: usize = 1 << 20;
 
-/// The statement that prints the users in scope.
-pub fn users_sql(users: &Users, layout: &Layout, scope: &BTreeMap<String, String>) -> String {
+/// The statement that prints the users for whom `condition` holds.
+pub fn users_sql(users: &Users, layout: &Layout, condition: &str) -> String {
     let columns: Vec<String> = layout
         .columns
         .iter()
@@ -35,8 +35,51 @@ pub fn users_sql(users: &Users, layout: &Layout, scope: &BTreeMap<String, String
             format!("u.{}{cast}", quote(&c.column.name))
         })
         .collect();
+    format!("copy (select {} from {} as u where {condition}) to stdout", columns.join(", "), users.sql())
+}
+
+/// Holds for users in scope, and only for those with one of these keys, if there are any.
+pub async fn condition(
+    session: &mut Session,
+    users: &Users,
+    layout: &Layout,
+    scope: &BTreeMap<String, String>,
+    only: Option<&Rows>,
+) -> Result<String, StoreError> {
     let scope = users::scope_sql("u", scope);
-    format!("copy (select {} from {} as u where {scope}) to stdout", columns.join(", "), users.sql())
+    let Some(keys) = only else { return Ok(scope) };
+    let own = key_type(session, users, layout).await?;
+    let keys: Vec<String> = keys.iter().filter_map(|row| row.get(0).map(literal)).collect();
+    Ok(format!("{scope} and u.{} = any (array[{}]::{own}[])", quote(&layout.key().name), keys.join(",")))
+}
+
+/// How many users there are in scope, counted up to `most`.
+pub async fn count(
+    session: &mut Session,
+    users: &Users,
+    layout: &Layout,
+    scope: &BTreeMap<String, String>,
+    most: Option<u64>,
+) -> Result<u64, StoreError> {
+    let limit = most.map_or_else(String::new, |most| format!(" limit {most}"));
+    let sql = format!(
+        "select count(*) from (select from {} as u where {} and u.{} is not null{limit}) as x",
+        users.sql(),
+        users::scope_sql("u", scope),
+        quote(&layout.key().name)
+    );
+    let Session { conn, line } = session;
+    let grant = users.grant_read(&line.name.user);
+    let query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql)).fetch_one(conn);
+    let counted = line.wait("count the users", &grant, query).await?;
+    Ok(u64::try_from(counted).unwrap_or_default())
+}
+
+/// The key's own type, as its index compares it.
+async fn key_type(session: &mut Session, users: &Users, layout: &Layout) -> Result<String, StoreError> {
+    let columns = users::columns(session, users).await?;
+    let key = columns.into_iter().find(|c| c.column.name == layout.key().name);
+    Ok(key.map_or_else(|| "text".to_owned(), |key| key.own))
 }
 
 /// Runs a `copy … to stdout` in a task of its own, which keeps the session: whoever drops the stream ends both.
@@ -113,8 +156,7 @@ pub async fn outside(
     scope: &BTreeMap<String, String>,
     keys: &Rows,
 ) -> Result<Vec<usize>, StoreError> {
-    let columns = users::columns(session, users).await?;
-    let own = columns.iter().find(|c| c.column.name == layout.key().name).map_or("text", |c| c.own.as_str());
+    let own = key_type(session, users, layout).await?;
     let key = quote(&layout.key().name);
     let sql = format!(
         "select k.place from unnest($1::text[]) with ordinality as k(key, place) \

@@ -187,6 +187,28 @@ impl Sqlite {
     }
 }
 
+impl Sqlite {
+    /// Where users in scope can be read. None: there can be nobody.
+    async fn users_in(
+        &self,
+        layout: &Layout,
+        scope: &BTreeMap<String, String>,
+    ) -> Result<Option<(SqliteConnection, Shape)>, StoreError> {
+        let Some(mut connection) = self.reading().await? else { return Ok(None) };
+        let shape = match self.found(&mut connection).await? {
+            Some(shape) => shape,
+            None if self.embedded => return Ok(None),
+            None => return Err(self.missing()),
+        };
+        let absent = std::iter::once(&layout.key().name).chain(scope.keys());
+        if self.embedded && absent.into_iter().any(|column| shape.table.column(column).is_none()) {
+            // Columns yet to be made are NULL: nobody has that key or is in that scope.
+            return Ok(None);
+        }
+        Ok(Some((connection, shape)))
+    }
+}
+
 #[async_trait]
 impl UserStore for Sqlite {
     async fn inspect(&self) -> Result<Table, StoreError> {
@@ -271,31 +293,26 @@ impl UserStore for Sqlite {
         &self,
         layout: &Layout,
         scope: &BTreeMap<String, String>,
+        only: Option<&Rows>,
     ) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {
-        let Some(mut connection) = self.reading().await? else {
+        let Some((connection, shape)) = self.users_in(layout, scope).await? else {
             return Ok(stream::empty().boxed());
         };
-        let shape = match self.found(&mut connection).await? {
-            Some(shape) => shape,
-            None if self.embedded => return Ok(stream::empty().boxed()),
-            None => return Err(self.missing()),
-        };
-        let absent = std::iter::once(&layout.key().name).chain(scope.keys());
-        if self.embedded && absent.into_iter().any(|column| shape.table.column(column).is_none()) {
-            // Columns yet to be made are NULL: nobody has that key or is in that scope.
-            return Ok(stream::empty().boxed());
-        }
         let columns: Vec<String> = layout.columns.iter().map(|c| shape.select(&c.column.name)).collect();
-        let (condition, values) = shape.scope(scope);
-        // Who has no key can't be in a file: such rows are left alone.
-        let sql = format!(
-            "select {} from {} as u where {} is not null and {condition}",
-            columns.join(", "),
-            quote(&shape.name),
-            columns[0]
-        );
+        let (condition, values) = scan::condition(&shape, layout, scope, only);
+        let sql = format!("select {} from {} as u where {condition}", columns.join(", "), quote(&shape.name));
         let kinds = layout.columns.iter().map(|c| c.column.kind.clone()).collect();
         scan::batches(self.file.clone(), connection, sql, &values, kinds)
+    }
+
+    async fn count(
+        &self,
+        layout: &Layout,
+        scope: &BTreeMap<String, String>,
+        most: Option<u64>,
+    ) -> Result<u64, StoreError> {
+        let Some((mut connection, shape)) = self.users_in(layout, scope).await? else { return Ok(0) };
+        scan::count(&mut connection, &shape, layout, scope, most).await.map_err(|error| self.file.fatal(&error))
     }
 
     async fn deactivated(&self, sync: &SyncId) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {

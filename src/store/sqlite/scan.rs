@@ -10,6 +10,7 @@ use super::{
     cell::{self, Stored},
     connect::File,
     shape::{CHUNK, Shape, arguments, quote},
+    types::Affinity,
 };
 use crate::{
     model::{column::ColumnType, plan::Layout, rows::Rows},
@@ -71,6 +72,48 @@ async fn read(
     Ok(())
 }
 
+/// Holds for users in scope, and only for those with one of these keys, if there are any; and its values. Who has no key can't be in a
+/// file: such rows are left alone.
+pub fn condition(
+    shape: &Shape,
+    layout: &Layout,
+    scope: &BTreeMap<String, String>,
+    only: Option<&Rows>,
+) -> (String, Vec<Stored>) {
+    let key = layout.key();
+    let (scope, mut values) = shape.scope(scope);
+    let mut condition = format!("{} is not null and {scope}", shape.select(&key.name));
+    if let Some(keys) = only {
+        let affinity = shape.affinity(&key.name);
+        let keys = keys.iter().filter_map(|row| row.get(0));
+        let before = values.len();
+        values.extend(keys.map(|key_text| bound(&key.kind, affinity, key_text)));
+        let places = vec!["?"; values.len() - before].join(",");
+        condition.push_str(&format!(" and {} in ({places})", shape.select(&key.name)));
+    }
+    (condition, values)
+}
+
+/// How many users there are in scope, counted up to `most`.
+pub async fn count(
+    connection: &mut SqliteConnection,
+    shape: &Shape,
+    layout: &Layout,
+    scope: &BTreeMap<String, String>,
+    most: Option<u64>,
+) -> Result<u64, sqlx::Error> {
+    let (condition, values) = condition(shape, layout, scope, None);
+    let limit = most.map_or_else(String::new, |most| format!(" limit {most}"));
+    let sql = format!("select count(*) from (select 1 from {} as u where {condition}{limit})", quote(&shape.name));
+    let counted = sqlx::query_with(AssertSqlSafe(sql), arguments(&values)?).fetch_one(connection).await?;
+    Ok(u64::try_from(counted.get::<i64, _>(0)).unwrap_or_default())
+}
+
+/// A match key as its column stores it.
+fn bound(kind: &ColumnType, affinity: Affinity, text: &str) -> Stored {
+    cell::bind(kind, affinity, text).unwrap_or_else(|_| Stored::Text(text.to_owned()))
+}
+
 /// Which of these match keys a row outside the scope has: their places in `keys`, ascending.
 pub async fn held_outside(
     connection: &mut SqliteConnection,
@@ -88,7 +131,7 @@ pub async fn held_outside(
         for place in first..keys.len().min(first + CHUNK) {
             let text = keys.row(place).get(0).unwrap_or_default();
             values.push(Stored::Integer(i64::try_from(place).unwrap_or(i64::MAX)));
-            values.push(cell::bind(&key.kind, affinity, text).unwrap_or_else(|_| Stored::Text(text.to_owned())));
+            values.push(bound(&key.kind, affinity, text));
         }
         let list = vec!["(?, ?)"; values.len() / 2].join(", ");
         values.extend(constants.iter().cloned());

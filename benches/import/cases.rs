@@ -1,0 +1,223 @@
+//! The cases: what lies in the table, what the file says, and what is measured.
+
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write as _},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    measure::{Measured, run},
+    peers::{Database, Peer, Work},
+    people::{self, People},
+};
+
+/// How it is measured.
+pub struct Plan {
+    pub rounds: usize,
+    /// Cases whose names have this.
+    pub only: String,
+    /// Without the script.
+    pub alone: bool,
+}
+
+/// One line of the table.
+struct Case {
+    name: &'static str,
+    file: &'static str,
+    work: Work,
+    /// Of `spec`.
+    action: &'static str,
+    conflict: &'static str,
+    /// Nobody is in the table.
+    empty: bool,
+    /// The most seconds, in those of the script.
+    goal: fn(&Database) -> f64,
+}
+
+const CASES: &[Case] = &[
+    Case { empty: true, goal: |on| on.goal(0.55), ..case("first load", "all", Work::Merge) },
+    Case { goal: |on| on.goal(0.30), ..case("same file again", "all", Work::Merge) },
+    Case { goal: |on| on.goal(0.35), ..case("1 % changed", "changed", Work::Merge) },
+    Case { action: "Mirror", goal: |on| on.goal(0.40), ..case("Mirror with 1 % gone", "gone", Work::Mirror) },
+    Case { conflict: "Replace", goal: |on| on.goal(0.40), ..case("Replace with 1 % changed", "changed", Work::Merge) },
+    Case { action: "Delete", goal: |_| 1.0, ..case("Delete of 1 % by a list", "list", Work::Delete) },
+    // Of what the script takes for the whole file, again.
+    Case { goal: |_| 0.05, ..case("1,000 users of a day", "day", Work::Merge) },
+];
+
+const fn case(name: &'static str, file: &'static str, work: Work) -> Case {
+    Case { name, file, work, action: "Upsert", conflict: "Update", empty: false, goal: |_| 1.0 }
+}
+
+impl Database {
+    /// `of` is for PostgreSQL; the others have goals of their own.
+    fn goal(&self, of: f64) -> f64 {
+        match self {
+            Self::Postgres(_) => of,
+            Self::MariaDb { .. } => 2.0,
+            Self::Sqlite => 1.0,
+        }
+    }
+}
+
+/// Measures all cases on a database.
+pub fn measure(database: &Database, rows: u64, plan: &Plan) {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench { database, peer: Peer::new(database, folder.path()), folder: folder.path(), rows };
+    bench.write_files();
+    bench.start_anew();
+    let mut full = true; // the script's seconds for the whole file, again
+    let mut again = f64::NAN;
+    for case in CASES.iter().filter(|case| case.name.contains(&plan.only)) {
+        let (mut ours, mut theirs, mut simulated) = (Vec::new(), Vec::new(), Vec::new());
+        let mut peak = 0;
+        let mut last = None;
+        for _ in 0..plan.rounds {
+            if case.empty {
+                bench.start_anew();
+            } else if !full {
+                bench.fill(plan.alone);
+            }
+            bench.peer.settle();
+            simulated.push(bench.run(case, true).seconds);
+            bench.peer.settle();
+            let measured = bench.run(case, false);
+            bench.check(case, &measured);
+            ours.push(measured.seconds);
+            peak = peak.max(measured.peak_kib);
+            last = Some(measured);
+            if !plan.alone && case.file != "day" {
+                bench.peer.settle();
+                theirs.push(bench.peer.script(case.work, &bench.file(case.file)));
+            }
+            full = case.file == "all";
+        }
+        let of = if case.file == "day" { again } else { median(&mut theirs) };
+        if case.name == "same file again" {
+            again = of;
+        }
+        let ours = median(&mut ours);
+        bench.print(case.name, ours, of, (case.goal)(database), peak, last.as_ref());
+        bench.print("  its simulation", median(&mut simulated), ours, 1.0, 0, None);
+    }
+}
+
+struct Bench<'a> {
+    database: &'a Database,
+    peer: Peer<'a>,
+    folder: &'a Path,
+    rows: u64,
+}
+
+impl Bench<'_> {
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name).join("userdata_people.csv")
+    }
+
+    fn write_files(&self) {
+        let people = People::new(self.rows);
+        for (name, people) in
+            [("all", people), ("changed", People { changed: 1.0, ..people }), ("gone", People { gone: 1.0, ..people })]
+        {
+            self.write(name, |file| _ = people.write(file).unwrap());
+        }
+        self.write("list", |file| {
+            writeln!(file, "employee_id").unwrap();
+            people.numbers_gone(1.0).for_each(|number| writeln!(file, "E{number:07}").unwrap());
+        });
+        // Every thousandth of all, and one in a hundred of them changed.
+        let step = (self.rows / 1_000).max(1);
+        self.write("day", |file| people.every(step, 1.0, file).unwrap());
+    }
+
+    /// Its time is an hour ago, so that nobody waits for an upload to end.
+    fn write(&self, name: &str, write: impl FnOnce(&mut BufWriter<File>)) {
+        let path = self.file(name);
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        let mut file = BufWriter::with_capacity(1 << 20, File::create(&path).unwrap());
+        write(&mut file);
+        let file = file.into_inner().unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    }
+
+    /// Nobody is in the tables.
+    fn start_anew(&self) {
+        self.peer.make_tables();
+        if let Database::Sqlite = self.database {
+            let _ = fs::remove_dir_all(self.folder.join("state"));
+        }
+    }
+
+    /// Everybody is in the tables as the file says.
+    fn fill(&self, alone: bool) {
+        self.run(&case("", "all", Work::Merge), false);
+        if !alone {
+            self.peer.script(Work::Mirror, &self.file("all"));
+        }
+    }
+
+    fn run(&self, case: &Case, simulate: bool) -> Measured {
+        let manifest = self.folder.join("usersync.yaml");
+        fs::write(&manifest, self.manifest(case).to_string()).unwrap();
+        run(&manifest, &self.folder.join("state"), simulate)
+    }
+
+    fn manifest(&self, case: &Case) -> Value {
+        let properties: Vec<_> = people::HEADER.split(',').skip(1).map(|name| json!({"property": name})).collect();
+        let target = match self.peer.url() {
+            Some(url) => json!({"url": {"value": url}}),
+            None => json!({}),
+        };
+        json!({
+            "apiVersion": "usersync.dev/v1alpha1",
+            "kind": "UserSync",
+            "metadata": {"name": "bench"},
+            "spec": {
+                "source": {"directory": {"path": case.file}, "files": "*.csv", "maxSize": "4Gi", "afterImport": {"keep": {}}},
+                "mapping": {"userId": {"column": "employee_id"}, "properties": properties},
+                "action": case.action,
+                "conflictMode": case.conflict,
+                "target": target,
+            },
+        })
+    }
+
+    /// That it did what the case is about.
+    fn check(&self, case: &Case, measured: &Measured) {
+        let count = |name: &str| measured.report["counts"][name].as_u64().unwrap();
+        let hundredth = self.rows / 200..=self.rows / 50;
+        let right = match (case.name, case.action) {
+            ("first load", _) => count("added") == self.rows,
+            ("same file again", _) => count("unchanged") == self.rows,
+            (_, "Mirror" | "Delete") => hundredth.contains(&count("removed")),
+            ("1,000 users of a day", _) => count("read") >= 1_000 && count("added") == 0,
+            _ => hundredth.contains(&count("updated")),
+        };
+        assert!(right && count("rejected") == 0, "{}: {}", case.name, measured.report);
+    }
+
+    fn print(&self, case: &str, ours: f64, of: f64, goal: f64, peak: u64, last: Option<&Measured>) {
+        let steps = last.map_or_else(String::new, |last| {
+            let timings = last.report["timings"].as_object().unwrap();
+            let steps = timings.iter().filter(|(step, _)| !["total", "look"].contains(&step.as_str()));
+            steps.map(|(step, s)| format!("{step} {:.2}", s.as_f64().unwrap())).collect::<Vec<_>>().join(", ")
+        });
+        let peak = if peak == 0 { String::new() } else { format!("{} MiB", peak / 1024) };
+        let missed = if ours / of > goal { "!" } else { "" };
+        println!(
+            "{:<10} {:>10}  {case:<32} {ours:>7.2} s {of:>7.2} s {:>6.2} {goal:>5.2}{missed:<1} {peak:>9}   {steps}",
+            self.database.name(),
+            self.rows,
+            ours / of
+        );
+    }
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+}
