@@ -9,6 +9,7 @@
 //! | [`telemetry`] | what the process says of itself: metrics, health |
 //! | [`host`] | where syncs come from and where their status goes: a cluster, a folder |
 //! | [`reports`] | adapters that keep reports |
+//! | [`notify`] | adapters that tell people: mail, webhook |
 //! | [`source`] | adapters that fetch files: a directory, SFTP, FTP |
 //! | [`store`] | adapters that hold users: SQLite, PostgreSQL, MariaDB and MySQL |
 //! | [`beneath`] | folders of this machine, opened so that no link leads out of the one that may be used |
@@ -27,6 +28,7 @@ pub mod control;
 pub mod engine;
 pub mod host;
 pub mod model;
+pub mod notify;
 pub mod ports;
 pub mod reports;
 pub mod source;

@@ -46,6 +46,7 @@ const ALL: Left = Left {
     files: 2,
     outage: 2,
     block: 1,
+    mute: 0,
     crash: 1,
     takeover: 1,
     stuck: 1,
@@ -89,6 +90,7 @@ const SMALL: Left = Left {
     files: 2,
     outage: 0,
     block: 0,
+    mute: 0,
     crash: 1,
     takeover: 1,
     stuck: 1,
@@ -115,6 +117,7 @@ const NOTHING: Left = Left {
     files: 0,
     outage: 0,
     block: 0,
+    mute: 0,
     crash: 0,
     takeover: 0,
     stuck: 0,
@@ -184,6 +187,19 @@ fn a_sync_that_was_just_made() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// Mails, with a server that goes away, and with a process that dies at any moment: between sending and noting too.
+#[test]
+fn mails() {
+    let left = Left { update: 1, files: 1, mute: 2, stuck: 1, late: 1, crash: 1, ..NOTHING };
+    let model = Control::new(DAILY, &[Kind::Good], left).with_mail();
+    let found = explore("mails", model, depth(14), HasDiscoveries::AnyFailures);
+    assert!(found.is_empty(), "{found:#?}");
+    let left = Left { clock: 1, update: 1, files: 1, mute: 1, takeover: 1, ..NOTHING };
+    let model = Control::new(DAILY, &[Kind::Good], left).with_mail();
+    let found = explore("mails of two leaders", model, depth(12), HasDiscoveries::AnyFailures);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 #[test]
 fn planted_bugs_are_found() {
     let tokens = Left { update: 2, revert: 1, ..NOTHING };
@@ -204,6 +220,11 @@ fn planted_bugs_are_found() {
         (Planted::SpeaksForOthers, Left { update: 1, files: 1, takeover: 1, ..NOTHING }, ended),
         (Planted::CommitsUnasked, Left { update: 1, files: 1, takeover: 1, ..NOTHING }, ended),
     ];
+    let mailed = "a mail is sent once, unless somebody died who had sent it";
+    let until = HasDiscoveries::AllOf([mailed].into());
+    let model = Control::new(DAILY, KINDS, Left { update: 1, files: 1, ..NOTHING }).with_mail();
+    let found = explore("TellsAgain", model.with(Planted::TellsAgain), 40, until);
+    assert!(found.iter().any(|(found, _)| *found == mailed), "TellsAgain was not found: {found:#?}");
     for (planted, left, property) in cases {
         let until = HasDiscoveries::AllOf([property].into());
         let found = explore(&format!("{planted:?}"), Control::new(DAILY, KINDS, left).with(planted), 40, until);

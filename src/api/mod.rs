@@ -23,7 +23,7 @@ pub mod usersync;
 pub use self::{
     crd::{crd_files, crds},
     outcome::{Counts, FileReport, GuardReport, Mode, Progress, Reports, Step},
-    run::{Basis, Trigger, UserSyncRun, UserSyncRunSpec, UserSyncRunStatus},
+    run::{Basis, Delivery, DeliveryKind, DeliveryState, Trigger, UserSyncRun, UserSyncRunSpec, UserSyncRunStatus},
     usersync::{
         Action, ConflictMode, UserSync, UserSyncSpec,
         mapping::{EmptyCell, PropertyPolicy, PropertyType},

@@ -3,6 +3,7 @@
 mod browse;
 mod local;
 mod operator;
+mod post;
 mod work;
 
 pub use self::{
@@ -30,6 +31,7 @@ use crate::{
         file::Stamp,
         job::{Approval, Job, SyncId, SyncJob},
     },
+    notify,
     ports::{Ports, StoreError, UserStore, Watch},
     reports::folder::Folder,
     source::{self, servers::Servers},
@@ -78,6 +80,7 @@ impl App {
         let id = &sync.job.sync;
         let name = run_name(id);
         let spool = self.state.spool(id)?;
+        let killed = spool.runs()?;
         let folder = spool.folder(&name)?;
         let spec = run_spec(sync, &name, &request);
         let approval = request.approval.map(|(approval, _)| approval);
@@ -89,9 +92,16 @@ impl App {
             after: request.after,
             tried: None,
             settled: None,
+            requested: false,
+            next: None,
         };
         let ports = self.ports(&job, watch).await;
         let ended_run = run(&job, &ports, &folder).await;
+        for run in killed.iter().filter(|run| **run != job.run) {
+            if let Err(error) = self.recover(sync, run, &*ports.reports).await {
+                tracing::warn!(run, "what a killed run left can't be kept: {error:#}");
+            }
+        }
         self.keep(id, &spec, &ended_run)?;
         tidy(&spool, &job, &*ports.store).await?;
         Ok(ended_run)
@@ -115,6 +125,8 @@ impl App {
             after: None,
             tried: None,
             settled: None,
+            requested: false,
+            next: None,
         };
         let ports = self.ports(&job, watch).await;
         let previewed = preview(&job, &ports, &folder, rows).await;
@@ -127,6 +139,7 @@ impl App {
             source: source::open(&job.sync.source, &self.servers),
             store: store::open(&job.sync, &self.state.users_db(), job.mode).await,
             reports: Arc::new(Folder::new(self.state.reports())),
+            notifier: notify::open(&job.sync.notice),
             watch,
         }
     }
@@ -160,9 +173,12 @@ fn run_name(id: &SyncId) -> String {
 }
 
 fn run_spec(sync: &Sync, name: &str, request: &Request) -> UserSyncRunSpec {
+    spec_of(sync, name, request.mode, request.approval.as_ref().and_then(|(_, held)| held.clone()))
+}
+
+fn spec_of(sync: &Sync, name: &str, mode: Mode, held: Option<String>) -> UserSyncRunSpec {
     let metadata = &sync.object.metadata;
-    let held = request.approval.as_ref().and_then(|(_, held)| held.clone());
-    let trigger = match (request.mode, &held) {
+    let trigger = match (mode, &held) {
         (Mode::Simulation, _) => Trigger::SimulateNow,
         (Mode::Import, Some(_)) => Trigger::Approval,
         (Mode::Import, None) => Trigger::UpdateNow,
@@ -172,7 +188,7 @@ fn run_spec(sync: &Sync, name: &str, request: &Request) -> UserSyncRunSpec {
         uid: metadata.uid.clone().unwrap_or_else(|| NO_UID.to_owned()),
         generation: metadata.generation.unwrap_or(1),
         sync_spec: sync.object.spec.clone(),
-        mode: request.mode,
+        mode,
         trigger,
         slot: None,
         token: (trigger != Trigger::Approval).then(|| name.to_owned()),

@@ -1,6 +1,10 @@
 //! The work that a host's syncs ask for, done by the engine in this process.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -11,22 +15,29 @@ use tracing::Instrument;
 
 use super::tidy;
 use crate::{
-    api::{Mode, UserSync, UserSyncRun, UserSyncRunStatus},
+    api::{DeliveryState, Mode, UserSync, UserSyncRun, UserSyncRunStatus, UserSyncSpec},
     control::{
-        job::{DEFAULT_NAMESPACE, JobProblem, bounded_job, references_digest},
+        deliveries::requested,
+        job::{DEFAULT_NAMESPACE, JobProblem, bounded_job, notice_job, references_digest},
+        schedule::{full_name, next},
         told::{self, run_status},
     },
-    engine::{Patience, attempt, finish, probe, sight},
+    engine::{Patience, attempt, deliver, finish, probe, sight},
     host::local::state::{Spool, StateError},
     model::{
+        condition::ConditionReason,
         file::Fetched,
         job::{Bounds, Job, SyncId, SyncJob},
+        letter::Letter,
+        notice::NoticeJob,
+        post::{Heading, Parcel, Posted, Tidings},
         reason::Reason,
         secret::References,
         sync::{Candidate, Failure, Fitness, Found, Key, Tried, Unfinished},
         view::Order,
     },
-    ports::{Host, HostError, Ports, Source, UserStore, Watch, Work},
+    notify,
+    ports::{Host, HostError, Notifier, Ports, Source, UserStore, Watch, Work},
     reports::folder::Folder,
     source::{self, servers::Servers},
     store,
@@ -90,6 +101,18 @@ impl Worker {
         Ok((references, job))
     }
 
+    fn sync_id(&self, metadata: &ObjectMeta) -> SyncId {
+        let Key { namespace, name } = key(metadata);
+        SyncId { instance: self.instance.clone(), namespace, name }
+    }
+
+    /// Who is to be told of a run, with the references as they are now.
+    async fn notice(&self, metadata: &ObjectMeta, run: &UserSyncRun) -> Result<NoticeJob, Failure> {
+        let (namespace, spec) = (key(metadata).namespace, told_only(&run.spec.sync_spec));
+        let references = self.host.references(&namespace, &spec).await.map_err(unread)?;
+        notice_job(&spec, &namespace, &references).map_err(missing)
+    }
+
     fn source(&self, job: &SyncJob, watch: Arc<dyn Watch>) -> Arc<dyn Source> {
         source::open(&job.source, &self.servers.watched(watch))
     }
@@ -130,6 +153,7 @@ impl Worker {
             source: self.source(&job.sync, watch.clone()),
             store: self.store(&job.sync, job.mode).await,
             reports: Arc::new(self.reports.clone()),
+            notifier: notify::open(&job.sync.notice),
             watch,
         };
         let ended = attempt(job, &ports, &folder).await;
@@ -219,14 +243,41 @@ impl Work for Worker {
             source: self.source(&sync, watch.clone()),
             store: self.store(&sync, Mode::Import).await,
             reports: Arc::new(self.reports.clone()),
+            notifier: notify::open(&sync.notice),
             watch,
         };
-        let job = Job { sync, run, mode: Mode::Import, approval: None, after: None, tried: None, settled: None };
+        let job = Job {
+            sync,
+            run,
+            mode: Mode::Import,
+            approval: None,
+            after: None,
+            tried: None,
+            settled: None,
+            requested: false,
+            next: None,
+        };
         let left = finish(&job, &ports, &folder, aside).await;
         if let Err(error) = tidy(&spool, &job, &*ports.store).await {
             tracing::warn!(%error, "what killed runs left in the spool can't be removed");
         }
         left
+    }
+
+    async fn deliver(&self, sync: &UserSync, runs: &[UserSyncRun]) -> Vec<Tidings> {
+        let id = self.sync_id(&sync.metadata);
+        let mut tidings = Vec::new();
+        // Runs that tell the same people share a login.
+        for runs in runs.chunk_by(|one, next| one.spec.sync_spec.report == next.spec.sync_spec.report) {
+            let Some(first) = runs.first() else { continue };
+            let notifier: Arc<dyn Notifier> = match self.notice(&sync.metadata, first).await {
+                Ok(notice) => notify::open(&notice),
+                Err(failure) => Arc::new(Mute(failure.message)),
+            };
+            tidings.extend(deliver(&id, runs, &self.reports, &*notifier).await);
+        }
+        tidings.iter().for_each(log);
+        tidings
     }
 
     async fn run(&self, order: &Order, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, HostError> {
@@ -248,6 +299,8 @@ impl Work for Worker {
                     after: None,
                     tried: order.tried.clone(),
                     settled: order.settled.clone(),
+                    requested: requested(&order.run),
+                    next: next_run(&order.run, begun),
                 };
                 match self.spawned(job, watch).await {
                     Ok(status) => status,
@@ -263,6 +316,44 @@ impl Work for Worker {
         status.start_time = before.or(status.start_time);
         Ok(status)
     }
+}
+
+/// The spec without what is not needed to tell people: the rest may be missing by now.
+fn told_only(spec: &UserSyncSpec) -> UserSyncSpec {
+    let mut spec = spec.clone();
+    (spec.source.sftp, spec.source.ftp, spec.source.drop_box, spec.target) = (None, None, None, None);
+    spec
+}
+
+/// What became of each mail, for whoever reads the log.
+fn log(Tidings { run, deliveries }: &Tidings) {
+    for one in deliveries {
+        let (kind, to, why) = (one.kind, &one.to, one.message.as_deref().unwrap_or_default());
+        match one.state {
+            DeliveryState::Sent => tracing::info!(run, ?kind, to, "sent"),
+            state => tracing::warn!(run, ?kind, to, ?state, "not sent: {why}"),
+        }
+    }
+}
+
+/// Nobody can be told, for this reason.
+struct Mute(String);
+
+#[async_trait]
+impl Notifier for Mute {
+    fn compose(&self, _: &Letter, _: &Heading, _: &Path) -> Result<Vec<u8>, String> {
+        Err(self.0.clone())
+    }
+
+    async fn send(&self, parcels: &[Parcel]) -> Vec<Posted> {
+        parcels.iter().map(|_| Posted::Waiting(ConditionReason::MailUnreachable, self.0.clone())).collect()
+    }
+}
+
+/// When the schedule starts the next run after this moment, if it goes by time.
+fn next_run(run: &UserSyncRun, now: Timestamp) -> Option<Timestamp> {
+    let schedule = run.spec.sync_spec.schedule.as_ref().filter(|schedule| schedule.every.is_none())?;
+    next(schedule, &full_name(&sync_of(run)), now)
 }
 
 /// The sync as the run carries it.

@@ -32,7 +32,7 @@ pub struct RunArgs {
     /// Import the file with this SHA-256 although a safeguard held it, for at most what the held run showed
     #[arg(long, value_name = "SHA256", conflicts_with = "simulate", value_parser = sha256)]
     approve: Option<String>,
-    /// Send no mail
+    /// Write no mail and send none, nor those of earlier runs
     #[arg(long)]
     no_mail: bool,
     /// How results are printed
@@ -64,7 +64,10 @@ pub fn sha256(text: &str) -> Result<String, String> {
 
 /// Runs each sync of the manifests once, one after the other.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
-    let Some(syncs) = input::load(&args.manifests, &args.place) else { return Ok(Exit::Usage) };
+    let Some(mut syncs) = input::load(&args.manifests, &args.place) else { return Ok(Exit::Usage) };
+    if args.no_mail {
+        syncs.iter_mut().for_each(Sync::without_mail);
+    }
     if args.approve.is_some() && syncs.len() != 1 {
         let count = syncs.len();
         eprintln!(
@@ -97,6 +100,12 @@ async fn run_sync(app: &App, sync: &Sync, args: &RunArgs, exits: &mut Vec<Exit>)
         bar.clear();
         let ended = ended?;
         print(&ended, args)?;
+        // What waits is told on the side: the run has ended as it has.
+        let only = args.no_mail.then_some(ended.report.run.as_str());
+        match app.deliver(sync, only).await {
+            Ok(left) => left.iter().for_each(|left| eprintln!("usersync: {}: {left}", sync.job.sync)),
+            Err(error) => eprintln!("usersync: {}: nobody could be told: {error:#}", sync.job.sync),
+        }
         exits.push(exit(ended.report.reason));
         let done = matches!(ended.report.reason.verdict(), Verdict::Completed | Verdict::Rejects);
         if !(done && ended.more && sync.job.take.select == Select::All) {

@@ -4,6 +4,7 @@
 
 mod fold;
 mod left;
+mod notified;
 mod set;
 mod standing;
 
@@ -16,7 +17,12 @@ pub use self::{
     fold::{remember, synced},
     left::refused,
 };
-use self::{left::unfinished, set::Said, standing::Standing};
+use self::{
+    left::unfinished,
+    notified::{Notified, notified},
+    set::Said,
+    standing::Standing,
+};
 use super::{
     cause::{claimed, ended, named, run_digest, run_of},
     job::{out_of_bounds, problems},
@@ -27,7 +33,8 @@ use crate::{
     api::{UserSync, UserSyncRun, UserSyncStatus, usersync::status::Connection},
     model::{
         condition::{
-            ConditionReason, READY, RECONCILING, REQUEST_REFUSED, SOURCE_READY, STALLED, SUSPENDED, SYNCED, UNFINISHED,
+            ConditionReason, NOTIFIED, READY, RECONCILING, REQUEST_REFUSED, SOURCE_READY, STALLED, SUSPENDED, SYNCED,
+            UNFINISHED,
         },
         reason::Reason,
         view::{Malformed, Memory, View},
@@ -88,6 +95,11 @@ fn of_sync(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp) -> Use
     said.while_true(REQUEST_REFUSED, refused);
     let left = unfinished(&status, memory);
     said.while_true(UNFINISHED, left.as_ref().map(|(reason, message)| (reason.as_str(), message.clone())));
+    match notified(sync, &view.runs, &status) {
+        Notified::As => said.kept(NOTIFIED, &before),
+        Notified::Not(reason, message) => said.of(NOTIFIED, ("False", &reason, message)),
+        Notified::All => {}
+    }
     status.conditions = said.conditions;
     status.connection = Some(connection(sync, &status));
     status
@@ -146,6 +158,7 @@ fn unreadable(malformed: &Malformed, now: Timestamp) -> UserSyncStatus {
     // Still so: what was missed meanwhile is passed over once it can be read, and what is left is finished.
     said.kept(SUSPENDED, &malformed.status);
     said.kept(UNFINISHED, &malformed.status);
+    said.kept(NOTIFIED, &malformed.status);
     status.conditions = said.conditions;
     status.observed_generation = Some(generation);
     status.next_schedule_time = None;

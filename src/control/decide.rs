@@ -5,11 +5,13 @@
 //! | `claim` | how a run is claimed: what the status says before the run is made |
 //! | `active` | what becomes of the run that was claimed |
 //! | `probes` | whether source and target are to be asked |
+//! | `deliver` | whether to send what runs owe those who are to be told |
 //! | `finish` | whether to finish what runs have left to do |
 //! | `polls` | whether to look into the folder, and what a look means |
 
 mod active;
 mod claim;
+mod deliver;
 mod finish;
 mod polls;
 mod probes;
@@ -18,8 +20,8 @@ mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::{claim::claim, polls::Poll, probes::Probe};
-pub use self::{finish::finished, polls::sight, probes::probed};
+use self::{claim::claim, deliver::Post, polls::Poll, probes::Probe};
+pub use self::{deliver::posted, finish::finished, polls::sight, probes::probed};
 use super::{
     cause::ended,
     conditions::{says_invalid, status},
@@ -56,8 +58,17 @@ pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
     if let Some(overtaken) = active::overtaken(view, memory) {
         return Decision::Leave(overtaken);
     }
+    match deliver::due(view, sync, memory, now) {
+        Post::Now(decision) => decision,
+        Post::At(at) => sooner(on_its_way(view, sync, &status, memory, now), at),
+    }
+}
+
+/// The run that was claimed, and what comes after it.
+fn on_its_way(view: &View, sync: &UserSync, status: &UserSyncStatus, memory: &Memory, now: Timestamp) -> Decision {
+    let written = Timestamp::from_second(now.as_second()).unwrap_or(now);
     if status.active_run.is_some() {
-        return active::work_on(view, sync, &status, memory);
+        return active::work_on(view, sync, status, memory);
     }
     if memory.at_work.is_some() {
         // Its claim is gone, and so is the run: it is stopped, and nothing else starts before it has ended.
@@ -72,14 +83,22 @@ pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
             return Decision::Forget(expired);
         }
     }
-    if says_invalid(&status) {
+    if says_invalid(status) {
         return Decision::Wait(None);
     }
-    match next(view, sync, &status, memory, now) {
+    match next(view, sync, status, memory, now) {
         Decision::Probe { .. } | Decision::Look { .. } | Decision::Finish { .. } if asks(sync, memory) => {
             Decision::Wait(None)
         }
         decision => decision,
+    }
+}
+
+/// The same, but looked at again at that moment at the latest.
+fn sooner(decision: Decision, at: Option<Timestamp>) -> Decision {
+    match decision {
+        Decision::Wait(until) => Decision::Wait(until.into_iter().chain(at).min()),
+        other => other,
     }
 }
 

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use crate::{
     api::{Counts, Mode, UserSyncStatus, usersync::status::RunSummary},
     model::{
-        condition::{REQUEST_REFUSED, SOURCE_READY, SYNCED, UNFINISHED},
+        condition::{NOTIFIED, REQUEST_REFUSED, SOURCE_READY, SYNCED, UNFINISHED},
         event::{Event, EventKind},
         reason::{Reason, Verdict},
     },
@@ -36,6 +36,11 @@ pub fn events(before: &UserSyncStatus, after: &UserSyncStatus) -> Vec<Event> {
         (was, Some(is)) if was.is_none_or(|was| was.reason != is.reason) => {
             tell(EventKind::Unfinished, is.message.clone());
         }
+        _ => {}
+    }
+    match (said(before, NOTIFIED), said(after, NOTIFIED)) {
+        (None, Some((_, why))) => tell(EventKind::NotNotified, why.to_owned()),
+        (Some(_), None) => tell(EventKind::Notified, "nobody waits any more to be told of a run".to_owned()),
         _ => {}
     }
     if let (None, Some((_, why))) = (said(before, REQUEST_REFUSED), said(after, REQUEST_REFUSED)) {

@@ -5,6 +5,7 @@ mod bounds;
 mod bounds_tests;
 mod checks;
 mod digest;
+mod notice;
 mod places;
 mod references;
 mod secrets;
@@ -21,6 +22,7 @@ use jiff::tz::TimeZone;
 pub use self::{
     checks::problems,
     digest::{references_digest, spec_digest},
+    notice::mailbox,
     places::out_of_bounds,
     references::{Reference, references},
     secrets::Secrets,
@@ -36,7 +38,10 @@ use crate::{
             target::{RemovalPolicy, RemovalSpec, SafeguardsSpec},
         },
     },
-    model::job::{Bounds, CsvOptions, From, Limit, Mapping, Property, Removal, Safeguards, SyncId, SyncJob},
+    model::{
+        job::{Bounds, CsvOptions, From, Limit, Mapping, Property, Removal, Safeguards, SyncId, SyncJob},
+        notice::NoticeJob,
+    },
 };
 
 /// The namespace of a resource that names none.
@@ -98,8 +103,9 @@ pub fn bounded_job(
     let csv = keep(csv(&spec.source.csv).map_err(one), &mut found);
     let mapping = keep(mapping(&spec.mapping), &mut found);
     let target = keep(target::target(spec.target.as_ref(), &reader, bounds), &mut found);
-    let (Some(source), Some(take), Some(csv), Some(mapping), Some((target, mut warnings)), true) =
-        (source, take, csv, mapping, target, found.is_empty())
+    let notice = keep(notice::notice(spec, &reader), &mut found);
+    let (Some(source), Some(take), Some(csv), Some(mapping), Some((target, mut warnings)), Some((notice, more)), true) =
+        (source, take, csv, mapping, target, notice, found.is_empty())
     else {
         // Several steps may name the same problem.
         let mut once: Vec<JobProblem> = Vec::new();
@@ -111,6 +117,7 @@ pub fn bounded_job(
         return Err(once);
     };
     warnings.extend(self::warnings(spec));
+    warnings.extend(more);
     Ok(SyncJob {
         sync: SyncId { instance: instance.to_owned(), namespace: namespace.to_owned(), name },
         source,
@@ -122,9 +129,15 @@ pub fn bounded_job(
         removal: removal(&spec.removal),
         safeguards: safeguards(&spec.safeguards),
         target,
+        notice,
         spec_digest: digest::spec_digest(spec),
         warnings,
     })
+}
+
+/// Who is told of a sync's runs, apart from the rest of its job.
+pub fn notice_job(spec: &UserSyncSpec, namespace: &str, secrets: &dyn Secrets) -> Result<NoticeJob, Vec<JobProblem>> {
+    notice::notice(spec, &secrets::Reader { secrets, namespace }).map(|(notice, _)| notice)
 }
 
 /// How the file of this sync is read: needs no Secret.

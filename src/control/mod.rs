@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod cause;
 pub mod conditions;
 pub mod decide;
+pub mod deliveries;
 pub mod events;
 pub mod history;
 pub mod job;

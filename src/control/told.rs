@@ -34,6 +34,7 @@ pub fn run_status(report: &RunReport, file: Option<&Stamp>, last: Option<&str>) 
         guard: Some(report.guard.clone()),
         progress: None,
         reports: Some(report.reports.clone()),
+        deliveries: Vec::new(),
         basis: Some(Basis {
             modified: file.map(|file| file.mtime),
             ended: Some(report.completion_time),

@@ -40,6 +40,8 @@ pub async fn browse<S: AsRef<dyn UserStore>>(
         after: None,
         tried,
         settled: None,
+        requested: false,
+        next: None,
     };
     let (known, unknown) = match folder.files(&job.sync.take).is_empty() {
         true => (folder.unknown(), None),

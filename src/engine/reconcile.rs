@@ -9,6 +9,7 @@ use tracing::Instrument;
 use super::{
     ask::ask,
     attempts,
+    post::post,
     world::{AtWork, World},
 };
 use crate::{
@@ -57,7 +58,10 @@ pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Ti
             }
             return Ok(until);
         }
-        let asks = matches!(decision, Decision::Probe { .. } | Decision::Look { .. } | Decision::Finish { .. });
+        let asks = matches!(
+            decision,
+            Decision::Probe { .. } | Decision::Look { .. } | Decision::Finish { .. } | Decision::Deliver(_)
+        );
         let (version, overtaken) = match step(world, key, &view, &decision).await {
             Ok(version) => (version, false),
             // Somebody else wrote meanwhile: what is there now says what to do.
@@ -92,6 +96,12 @@ async fn step(world: &Arc<World>, key: &Key, view: &View, decision: &Decision) -
         Decision::Execute(order) => execute(world, key, (**order).clone()),
         Decision::End(run, status) => end(world, key, run, status).await?,
         Decision::Leave(run) => leave(world, key, run),
+        Decision::Deliver(runs) => {
+            if let Ok(sync) = &view.sync {
+                post(world, key, sync, runs);
+            }
+        }
+        Decision::Tell(run, status) => tell(world, run, status).await?,
         Decision::Hurry(_) => {
             world.with(key, |memory| memory.hurried = true);
             if let Some(run) = world.at_work(key) {
@@ -132,6 +142,13 @@ async fn end(world: &World, key: &Key, run: &UserSyncRun, status: &UserSyncRunSt
     world.host.write_run(&run.metadata, status).await?;
     world.observer.ended(run, status);
     world.with(key, |memory| memory.ended.take_if(|attempted| Some(&attempted.run) == run.metadata.name.as_ref()));
+    Ok(())
+}
+
+/// Who was told of a run stands in its status from here on.
+async fn tell(world: &World, run: &UserSyncRun, status: &UserSyncRunStatus) -> Result<(), HostError> {
+    world.host.write_run(&run.metadata, status).await?;
+    world.observer.told(run, status);
     Ok(())
 }
 

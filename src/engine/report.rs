@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     compared::{Compared, LateReject},
+    letters,
     outcome::{Ended, Ending, Record, RunError, Told},
     read::FileRows,
     spool,
@@ -141,7 +142,7 @@ fn show(sample: &mut Vec<SampleChange>, first: &mut ChangeRows, change: impl FnO
     }
 }
 
-/// `report.json` and `report.html`, beside what is in the folder already.
+/// `report.json`, `report.html` and the mails, beside what is in the folder already.
 fn write_report(
     job: &Job,
     ports: &Ports,
@@ -165,6 +166,7 @@ fn write_report(
     )?;
     json.sync_all()?;
     html.sync_all()?;
+    letters::stage(job, ports, folder, &report, &record.sample, &mut record.warnings)?;
     File::open(folder)?.sync_all()
 }
 

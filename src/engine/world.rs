@@ -168,9 +168,11 @@ impl World {
         self.observer.gone(key);
     }
 
-    /// Whether no run is at work, the end of each is noted, and nothing is asked.
+    /// Whether no run is at work, the end of each is noted, nothing is asked, and nothing sent.
     pub fn quiet(&self) -> bool {
-        let quiet = |memory: &Memory| memory.at_work.is_none() && memory.ended.is_none() && memory.asking.is_none();
+        let quiet = |memory: &Memory| {
+            memory.at_work.is_none() && memory.ended.is_none() && memory.asking.is_none() && !memory.posting
+        };
         self.known().values().all(|known| quiet(&known.memory))
     }
 
@@ -186,7 +188,7 @@ impl Observer for Unseen {}
 /// While the process stops, only what has ended is noted.
 fn ends_something(decision: &Decision) -> bool {
     match decision {
-        Decision::End(..) | Decision::Leave(_) => true,
+        Decision::End(..) | Decision::Leave(_) | Decision::Tell(..) => true,
         Decision::Note(status) => status.active_run.is_none(),
         _ => false,
     }

@@ -31,6 +31,8 @@ conditions! {
     /// Only while True, of a UserSync and of the run that left it so: an import is committed or has failed, but what follows it
     /// is not done yet. It is tried again by itself; nothing is imported twice.
     UNFINISHED = "Unfinished";
+    /// Only while False: somebody who is to be told of a run could not be told yet, or at all. No import waits for that.
+    NOTIFIED = "Notified";
     /// Of a UserSyncRun: Unknown while it works.
     SUCCEEDED = "Succeeded";
 }
@@ -60,5 +62,13 @@ reasons! {
         FileNotSetAside,
         /// The report of an import could not be published.
         ReportNotPublished,
+        /// The mail server did not answer, broke off, or asks to come back later: it is tried again.
+        MailUnreachable,
+        /// The mail server lets nobody in like this: login, encryption, certificate or sender. It is tried again once an hour.
+        MailDenied,
+        /// The mail server takes no mail for this recipient, or not this mail: it is not tried again.
+        RecipientRefused,
+        /// The webhook's server did not take the summary.
+        WebhookFailed,
     }
 }

@@ -30,6 +30,10 @@ reasons! {
         Unfinished,
         /// What was left to do after an import is done.
         Finished,
+        /// Somebody could not be told of a run: it is tried again, or was refused.
+        NotNotified,
+        /// Who could not be told of a run has been told by now.
+        Notified,
         /// An annotation asks for something that can't be done.
         RequestRefused,
     }
@@ -38,6 +42,14 @@ reasons! {
 impl EventKind {
     /// Whether somebody should look: an event of type `Warning`.
     pub const fn warns(self) -> bool {
-        matches!(self, Self::RunFailed | Self::RunHeld | Self::SourceFailed | Self::Unfinished | Self::RequestRefused)
+        matches!(
+            self,
+            Self::RunFailed
+                | Self::RunHeld
+                | Self::SourceFailed
+                | Self::Unfinished
+                | Self::NotNotified
+                | Self::RequestRefused
+        )
     }
 }

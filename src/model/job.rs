@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{file::Stamp, secret::Secret, sync::Tried};
+use super::{file::Stamp, notice::NoticeJob, secret::Secret, sync::Tried};
 use crate::api::{Action, Algorithms, ConflictMode, EmptyCell, FtpTls, Mode, PropertyPolicy, PropertyType, Select};
 
 /// Which sync, of which installation.
@@ -52,6 +52,8 @@ pub struct SyncJob {
     pub safeguards: Safeguards,
     /// Where users are.
     pub target: Target,
+    /// Who is told.
+    pub notice: NoticeJob,
     /// Digest of everything above that decides what a file does to the table, in hexadecimal.
     pub spec_digest: String,
     /// What the manifest weakens, in plain words: shown in status and report.
@@ -76,6 +78,10 @@ pub struct Job {
     pub tried: Option<Vec<Tried>>,
     /// A file that was seen twice already, `stableFor` apart: if it still is the same, it needs no second look.
     pub settled: Option<Stamp>,
+    /// Whether somebody asked for it who waits for an answer, also when there is no file.
+    pub requested: bool,
+    /// When the next run starts, if that is known.
+    pub next: Option<Timestamp>,
 }
 
 /// A person's word that one file may be imported although a safeguard was breached.

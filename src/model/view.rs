@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::{
     file::{Fetched, Stamp},
     job::{Approval, Bounds},
+    post::Tidings,
     sync::{Failure, Fitness, Tried, Unfinished},
 };
 use crate::api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncStatus};
@@ -59,6 +60,10 @@ pub struct Memory {
     pub hurried: bool,
     /// The last try to finish what runs have left to do, since the last of them.
     pub finished: Option<Finished>,
+    /// Whether this process is sending mails just now.
+    pub posting: bool,
+    /// The last try to send what runs owe.
+    pub posted: Option<PostedLast>,
 }
 
 /// A question that was put and has no answer yet. It ends, sooner or later, and then everything is looked at again.
@@ -94,6 +99,19 @@ pub struct Finished {
     pub failures: u32,
     /// What is left; None: nothing. The failure is why that can't be said.
     pub left: Result<Option<Unfinished>, Failure>,
+}
+
+/// A try to send what runs owe.
+#[derive(Clone, Debug)]
+pub struct PostedLast {
+    /// When it ended.
+    pub at: Timestamp,
+    /// How many tries in a row left something to be tried again.
+    pub failures: u32,
+    /// Whether nothing but a person can mend it: a login that is tried again and again may be locked.
+    pub denied: bool,
+    /// What came of it, until it is noted in the runs.
+    pub tidings: Vec<Tidings>,
 }
 
 /// An attempt to carry out a run that has come to its end.
@@ -196,6 +214,10 @@ pub enum Decision {
         /// Files that are passed over; None: that must be found out from the runs.
         tried: Option<Vec<Tried>>,
     },
+    /// Send what these runs owe those who are to be told.
+    Deliver(Vec<UserSyncRun>),
+    /// Note in the status of a run that has ended who was told of it.
+    Tell(Box<UserSyncRun>, Box<UserSyncRunStatus>),
     /// Finish what runs have left to do.
     Finish {
         /// Files that could not be set aside after their runs had failed.

@@ -21,7 +21,9 @@ use crate::model::{
     file::{Listed, Stamp},
     job::SyncId,
     ledger::{Claim, Fence, LedgerRow, OpenStep},
+    letter::Letter,
     plan::Layout,
+    post::{Heading, Parcel, Posted},
     progress::Progress,
     reason::Reason,
     report::Reports,
@@ -36,6 +38,8 @@ pub struct Ports {
     pub store: Arc<dyn UserStore>,
     /// Where reports are kept.
     pub reports: Arc<dyn ReportStore>,
+    /// Who writes mails, and sends them.
+    pub notifier: Arc<dyn Notifier>,
     /// Who is told how far the run is.
     pub watch: Arc<dyn Watch>,
 }
@@ -291,9 +295,28 @@ pub trait ReportStore: Send + Sync {
     /// Publishes a run's staged files (all files in `staged`) and says where they are. Safe to repeat: what is there
     /// already with the same content stays. Leaves `staged` as it is.
     async fn publish(&self, sync: &SyncId, run: &str, staged: &Path) -> Result<Reports, ReportError>;
+
+    /// One file of a run's published report; None: there is none of that name. At most [`READ`] bytes: a longer one is an error.
+    async fn read(&self, sync: &SyncId, run: &str, name: &str) -> Result<Option<Vec<u8>>, ReportError>;
 }
 
-/// Why a report could not be published.
+/// Bytes that are read of a report at once: a mail with two attachments of 5 MiB, and room for the rest.
+pub const READ: u64 = 24 << 20;
+
+/// Who tells people, as one sync's manifest says: by mail, by a webhook.
+#[async_trait]
+pub trait Notifier: Send + Sync {
+    /// The whole mail for a letter, as it goes over the wire but for its envelope: whoever gets an unseen copy is not in it.
+    /// Attachments are files of `staged`. The same letter with the same heading is always the same mail. Fails with the reason
+    /// in words.
+    fn compose(&self, letter: &Letter, heading: &Heading, staged: &Path) -> Result<Vec<u8>, String>;
+
+    /// Sends each parcel to its recipient alone, whatever becomes of the others, and says for each in their order what became of
+    /// it. Messages are whole: what, where, why, what to do; no secret.
+    async fn send(&self, parcels: &[Parcel]) -> Vec<Posted>;
+}
+
+/// Why a report could not be published, or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ReportError(pub String);

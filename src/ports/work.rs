@@ -7,9 +7,10 @@ use async_trait::async_trait;
 
 use super::{HostError, Watch};
 use crate::{
-    api::{UserSync, UserSyncRunStatus},
+    api::{UserSync, UserSyncRun, UserSyncRunStatus},
     model::{
         file::Fetched,
+        post::Tidings,
         sync::{Candidate, Failure, Fitness, Tried, Unfinished},
         view::Order,
     },
@@ -34,6 +35,10 @@ pub trait Work: Send + Sync {
         watch: Arc<dyn Watch>,
     ) -> Result<Option<Unfinished>, Failure>;
 
+    /// Sends what these runs of the sync owe those who are to be told, and says for each what came of it. Nothing of it is
+    /// done twice but by being called twice.
+    async fn deliver(&self, sync: &UserSync, runs: &[UserSyncRun]) -> Vec<Tidings>;
+
     /// Carries a run out, once, and says how it ended: a status with `Succeeded` True or False. Dropped before its end, the
     /// run has happened or not, never half; the next call for the same run finds out.
     async fn run(&self, order: &Order, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, HostError>;
@@ -52,6 +57,9 @@ pub trait Observer: Send + Sync {
 
     /// A run ended (its status has `Succeeded` True or False).
     fn ended(&self, _run: &crate::api::UserSyncRun, _status: &UserSyncRunStatus) {}
+
+    /// The status of a run that has ended says by now who was told of it; `run` says how that stood before.
+    fn told(&self, _run: &crate::api::UserSyncRun, _status: &UserSyncRunStatus) {}
 
     /// So many runs are at work, and so many wait for their turn.
     fn at_work(&self, _running: usize, _waiting: usize) {}

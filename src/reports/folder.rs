@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use crate::{
     model::{job::SyncId, report::Reports},
-    ports::{ReportError, ReportStore},
+    ports::{READ, ReportError, ReportStore},
 };
 
 /// A report store in a folder. Reports hold people's particulars: what it makes is for its own account only (0700).
@@ -61,6 +61,45 @@ impl ReportStore for Folder {
             Err(stopped) => Err(failed(stopped.to_string())),
         }
     }
+
+    async fn read(&self, sync: &SyncId, run: &str, name: &str) -> Result<Option<Vec<u8>>, ReportError> {
+        for part in [&sync.namespace, &sync.name, run] {
+            one_folder(part)?;
+        }
+        let path = self.place(sync, run).join(plain_file(name)?);
+        let failed = {
+            let path = path.clone();
+            move |error: String| ReportError(format!("the report {} can't be read: {error}", path.display()))
+        };
+        let read = tokio::task::spawn_blocking(move || read(&path).map_err(|error| error.to_string()));
+        match read.await {
+            Ok(result) => result.map_err(failed),
+            Err(stopped) => Err(failed(stopped.to_string())),
+        }
+    }
+}
+
+/// The file's bytes; None: there is no such file.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(READ + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > READ {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {READ} bytes")));
+    }
+    Ok(Some(bytes))
+}
+
+/// A name within a run's folder: no path.
+fn plain_file(name: &str) -> Result<&str, ReportError> {
+    if name.is_empty() || [".", ".."].contains(&name) || name.contains(['/', '\0']) {
+        return Err(ReportError(format!("{name:?} is no name of a report")));
+    }
+    Ok(name)
 }
 
 /// Where files of these names are in a run's folder.

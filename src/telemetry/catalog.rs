@@ -72,6 +72,11 @@ pub(super) const SOURCE_UP: Described = gauge(
 );
 pub(super) const FAILING: Described = gauge("failing", SYNC, "1 if the connection is Failing");
 pub(super) const SUSPENDED: Described = gauge("suspended", SYNC, "1 if scheduled runs are suspended");
+pub(super) const NOTIFIED: Described = gauge(
+    "notified",
+    SYNC,
+    "0 while somebody waits to be told of a run, or was refused in the last one, else 1; left out where nobody is to be told",
+);
 pub(super) const LAST_SUCCESS: Described = seconds(
     Kind::Gauge,
     "last_success_timestamp",
@@ -96,6 +101,12 @@ pub(super) const ROWS: Described = counter(
     &["namespace", "name", "outcome"],
     "rows of files that were imported, by outcome (added, updated, unchanged, skipped, filtered, rejected), and users removed",
 );
+pub(super) const DELIVERIES: Described = counter(
+    "deliveries",
+    &["namespace", "name", "kind", "state"],
+    "mails (one for each recipient) and POSTs that came to a new state, by kind (Summary, FailedImport, Webhook, Alert) and state \
+     (Sent, Waiting, Refused)",
+);
 pub(super) const RUN_DURATION: Described =
     seconds(Kind::Histogram, "run_duration", &["mode"], "how long runs took, from their start to their end");
 pub(super) const IN_PROGRESS: Described = gauge("runs_in_progress", &[], "runs at work");
@@ -117,11 +128,13 @@ pub const METRICS: &[&Described] = &[
     &SOURCE_UP,
     &FAILING,
     &SUSPENDED,
+    &NOTIFIED,
     &LAST_SUCCESS,
     &NEXT_SLOT,
     &LAST_DURATION,
     &RUNS,
     &ROWS,
+    &DELIVERIES,
     &RUN_DURATION,
     &IN_PROGRESS,
     &WAITING,

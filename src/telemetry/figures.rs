@@ -14,10 +14,11 @@ use prometheus_client::{
 };
 
 use super::catalog::{
-    Described, FAILING, Kind, LAST_DURATION, LAST_SUCCESS, NEXT_SLOT, READY, ROWS, RUNS, SOURCE_UP, SUSPENDED,
+    DELIVERIES, Described, FAILING, Kind, LAST_DURATION, LAST_SUCCESS, NEXT_SLOT, NOTIFIED, READY, ROWS, RUNS,
+    SOURCE_UP, SUSPENDED,
 };
 use crate::{
-    api::{Counts, Mode, UserSync, usersync::status::Connection},
+    api::{Counts, DeliveryKind, DeliveryState, Mode, UserSync, usersync::status::Connection},
     model::{condition, sync::Key},
 };
 
@@ -33,11 +34,13 @@ struct Sync {
     source_up: Option<f64>,
     failing: bool,
     suspended: bool,
+    notified: Option<f64>,
     last_success: Option<f64>,
     next_slot: Option<f64>,
     last_duration: Option<f64>,
     runs: BTreeMap<(&'static str, String), u64>,
     rows: BTreeMap<&'static str, u64>,
+    deliveries: BTreeMap<(&'static str, &'static str), u64>,
 }
 
 impl Figures {
@@ -46,7 +49,7 @@ impl Figures {
         let status = sync.status.clone().unwrap_or_default();
         let mut syncs = self.lock();
         let figures = syncs.entry(key).or_default();
-        let condition = |name: &str| {
+        let said = |name: &str| {
             let found = status.conditions.iter().find(|condition| condition.type_ == name)?;
             match found.status.as_str() {
                 "True" => Some(1.0),
@@ -54,10 +57,12 @@ impl Figures {
                 _ => None,
             }
         };
-        figures.ready = condition(condition::READY);
-        figures.source_up = condition(condition::SOURCE_READY);
+        figures.ready = said(condition::READY);
+        figures.source_up = said(condition::SOURCE_READY);
         figures.failing = status.connection == Some(Connection::Failing);
         figures.suspended = sync.spec.suspend;
+        let told = sync.spec.report.as_ref().is_some_and(|report| report.email.is_some() || report.webhook.is_some());
+        figures.notified = told.then(|| said(condition::NOTIFIED).unwrap_or(1.0));
         figures.last_success = status.last_successful_time.as_ref().map(|time| unix(&time.0));
         figures.next_slot = status.next_schedule_time.as_ref().map(|time| unix(&time.0));
         figures.last_duration = status
@@ -85,6 +90,22 @@ impl Figures {
         }
     }
 
+    /// A mail or a POST has come to a new state.
+    pub fn told(&self, key: Key, kind: DeliveryKind, state: DeliveryState) {
+        let kind = match kind {
+            DeliveryKind::Summary => "Summary",
+            DeliveryKind::FailedImport => "FailedImport",
+            DeliveryKind::Webhook => "Webhook",
+            DeliveryKind::Alert => "Alert",
+        };
+        let state = match state {
+            DeliveryState::Sent => "Sent",
+            DeliveryState::Refused => "Refused",
+            DeliveryState::Waiting => "Waiting",
+        };
+        *self.lock().entry(key).or_default().deliveries.entry((kind, state)).or_default() += 1;
+    }
+
     /// The sync is gone.
     pub fn forget(&self, key: &Key) {
         self.lock().remove(key);
@@ -99,11 +120,12 @@ impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
         let syncs = self.lock();
         type Gauge = (&'static Described, fn(&Sync) -> Option<f64>);
-        let gauges: [Gauge; 7] = [
+        let gauges: [Gauge; 8] = [
             (&READY, |sync| sync.ready),
             (&SOURCE_UP, |sync| sync.source_up),
             (&FAILING, |sync| Some(f64::from(sync.failing))),
             (&SUSPENDED, |sync| Some(f64::from(sync.suspended))),
+            (&NOTIFIED, |sync| sync.notified),
             (&LAST_SUCCESS, |sync| sync.last_success),
             (&NEXT_SLOT, |sync| sync.next_slot),
             (&LAST_DURATION, |sync| sync.last_duration),
@@ -130,6 +152,15 @@ impl Collector for Figures {
             for (key, sync) in syncs.iter() {
                 for (outcome, count) in &sync.rows {
                     let more = [("outcome", *outcome)];
+                    series.encode_family(&of(key, &more))?.encode_counter::<NoLabelSet, u64, u64>(count, None)?;
+                }
+            }
+            Ok(())
+        })?;
+        family(&mut encoder, &DELIVERIES, |series| {
+            for (key, sync) in syncs.iter() {
+                for ((kind, state), count) in &sync.deliveries {
+                    let more = [("kind", *kind), ("state", *state)];
                     series.encode_family(&of(key, &more))?.encode_counter::<NoLabelSet, u64, u64>(count, None)?;
                 }
             }

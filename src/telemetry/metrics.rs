@@ -128,6 +128,14 @@ impl Observer for Metrics {
         self.syncs.ended(key, run.spec.mode, reason, status.counts.as_ref().filter(|_| imported));
     }
 
+    fn told(&self, run: &UserSyncRun, status: &UserSyncRunStatus) {
+        let before = run.status.as_ref().map_or(&[][..], |status| &status.deliveries);
+        let key = Key { namespace: run.metadata.namespace.clone().unwrap_or_default(), name: run.spec.sync.clone() };
+        for one in status.deliveries.iter().filter(|one| !before.contains(one)) {
+            self.syncs.told(key.clone(), one.kind, one.state);
+        }
+    }
+
     fn at_work(&self, running: usize, waiting: usize) {
         self.in_progress.set(i64::try_from(running).unwrap_or(i64::MAX));
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));

@@ -27,8 +27,6 @@ fn unknown_fields_are_named_with_the_nearest_known_one() {
 #[test]
 fn what_is_not_built_yet_is_refused() {
     refused(&["source: {dropBox: {credentials: {name: x}}}"], &["dropBox"]);
-    refused(&["report: {email: {smtp: {name: smtp}, from: a@example.com, to: [b@example.com]}}"], &["email"]);
-    refused(&["report: {webhook: {url: {secretKeyRef: {name: a, key: b}}}}"], &["webhook"]);
     refused(&["target: {caBundle: {configMapKeyRef: {name: ca, key: ca.crt}}}"], &["caBundle"]);
 }
 

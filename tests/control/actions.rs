@@ -34,6 +34,8 @@ pub enum Action {
     Outage,
     /// Files can't be moved any more, or again.
     Block,
+    /// The mail server goes away, or comes back.
+    Mute,
     /// The replica dies and starts again.
     Crash(usize),
     /// The second replica leads as well: the first one's Lease ran out, and it doesn't know.
@@ -137,6 +139,9 @@ impl Model for Control {
             Property::always("a run that ended stays so, as it ended", |_, s| kept(s, Wrong::Unended)),
             Property::always("a claimed run is carried out", |_, s| kept(s, Wrong::Dropped)),
             Property::always("events say what happened", |_, s| kept(s, Wrong::Event)),
+            Property::always("a mail is sent once, unless somebody died who had sent it", |_, s| {
+                kept(s, Wrong::Mailed)
+            }),
             Property::always(
                 "once the world holds still, what is due has run and the status says what is",
                 |model: &Self, s: &State| s.wrong.is_some() || model.rests(s).is_ok(),
@@ -175,6 +180,9 @@ impl Control {
         }
         if left.outage > 0 {
             all.push(Action::Outage);
+        }
+        if left.mute > 0 {
+            all.push(Action::Mute);
         }
         if left.block > 0 {
             all.push(Action::Block);
@@ -224,12 +232,15 @@ impl Control {
             }
             Action::Outage => (left.outage, state.place.down) = (left.outage - 1, !state.place.down),
             Action::Block => (left.block, state.place.blocked) = (left.block - 1, !state.place.blocked),
+            Action::Mute => (left.mute, state.place.mute) = (left.mute - 1, !state.place.mute),
             Action::Crash(by) => {
                 left.crash -= 1;
                 self.restart(state, *by);
             }
             Action::Takeover => {
                 left.takeover -= 1;
+                // Until the first one sees it, both may send the same.
+                state.seen.unnoted = true;
                 state.replicas[1].leads = true;
             }
             Action::StepDown => {
@@ -255,6 +266,7 @@ impl Control {
 
     /// The process ends, wherever it is, and begins anew with nothing.
     pub fn restart(&self, state: &mut State, by: usize) {
+        state.seen.unnoted |= self.has_unnoted(state, by, self.now(state));
         state.replicas[by].attempt = None;
         self.settle(state);
         let replica = &mut state.replicas[by];

@@ -7,6 +7,7 @@ use usersync::{
     control::{
         cause::{ended, held},
         decide::decide,
+        deliveries::unsettled,
         job::spec_digest,
     },
     model::{
@@ -84,6 +85,16 @@ impl Control {
         Self { fresh: true, ..self }
     }
 
+    /// The same, of a sync that tells somebody of each run by mail.
+    pub fn with_mail(mut self) -> Self {
+        for sync in &mut self.variants {
+            let report = serde_json::json!({"email": {"smtp": {"name": "m"}, "from": "a@x.de", "to": ["b@x.de"]}});
+            sync.spec.report = serde_json::from_value(report).unwrap();
+        }
+        self.digests = self.variants.iter().map(|sync| spec_digest(&sync.spec)).collect();
+        self
+    }
+
     /// The same, with that bug.
     pub fn with(self, planted: Planted) -> Self {
         Self { planted, ..self }
@@ -98,8 +109,23 @@ impl Control {
             api: Api { sync, runs: Vec::new() },
             replicas: [replica(true), replica(false)],
             late: None,
-            place: Place { files: [None; 2], down: false, blocked: false, ledger: Vec::new(), fence: None, ends: 0 },
-            seen: Seen { claimed: Vec::new(), made: Vec::new(), ended: Vec::new(), approved: false },
+            place: Place {
+                files: [None; 2],
+                down: false,
+                blocked: false,
+                mute: false,
+                ledger: Vec::new(),
+                fence: None,
+                ends: 0,
+            },
+            seen: Seen {
+                claimed: Vec::new(),
+                made: Vec::new(),
+                ended: Vec::new(),
+                approved: false,
+                mailed: Vec::new(),
+                unnoted: false,
+            },
             left: self.left,
             wrong: None,
         }
@@ -127,7 +153,7 @@ impl Control {
     pub fn view(&self, api: &Api, live: bool) -> View {
         let needed = |run: &UserSyncRun| {
             let approved = run.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(APPROVE));
-            live || ended(run).is_none() || (approved && held(run))
+            live || ended(run).is_none() || (approved && held(run)) || unsettled(run)
         };
         let runs = api.runs.iter().map(|run| (*self.runs.get(*run)).clone()).filter(needed).collect();
         View { sync: Ok(self.sync(&api.sync)), runs, live, target_required: false, bounds: None }
@@ -180,6 +206,8 @@ impl Control {
             Decision::Forget(runs) => Choice::Forget(runs.iter().map(|run| self.runs.stored(run)).collect()),
             Decision::Probe { login } => Choice::Probe(login),
             Decision::Finish { .. } => Choice::Finish,
+            Decision::Deliver(runs) => Choice::Deliver(runs.iter().map(|run| self.runs.stored(run)).collect()),
+            Decision::Tell(run, status) => Choice::Tell(self.runs.stored(&run), self.ends.stored(&status)),
             Decision::Look { slot, tried } => Choice::Look(slot, self.tried.kept(&tried)),
         }
     }

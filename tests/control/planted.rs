@@ -29,6 +29,8 @@ pub enum Planted {
     SpeaksForOthers,
     /// A run is committed without a question whether another attempt has overtaken this one.
     CommitsUnasked,
+    /// Who was told of a run is not noted.
+    TellsAgain,
 }
 
 impl Planted {
@@ -73,6 +75,7 @@ impl Planted {
                 }
                 _ => Decision::Leave(name),
             },
+            (Self::TellsAgain, Decision::Tell(..)) => decide(view, &Memory { posted: None, ..memory.clone() }, now),
             (_, decision) => decision,
         }
     }

@@ -5,17 +5,19 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use usersync::{
-    api::{UserSyncRun, UserSyncStatus},
+    api::{DeliveryState, UserSyncRun, UserSyncStatus},
     control::{
-        cause::{attempt, ended, run_of},
-        decide::{finished, probed, sight},
+        cause::{attempt, ended, named, run_of},
+        decide::{finished, posted, probed, sight},
+        deliveries::{noted, standing},
         events::events,
         known::tried,
         told::at_work,
     },
     model::{
-        condition::UNFINISHED,
+        condition::{ConditionReason, UNFINISHED},
         event::EventKind,
+        post::{Posted, Tidings},
         sync::{Cause, Fitness, Found},
         view::Looked,
     },
@@ -114,6 +116,30 @@ impl Control {
                     memory.finished = Some(finished(memory.finished.as_ref(), generation, left, now));
                 });
             }
+            Choice::Tell(..) => self.arrive(state, choice, of, now),
+            Choice::Deliver(runs) => {
+                let mut tidings = Vec::new();
+                for run in runs {
+                    let run = self.runs.get(*run);
+                    let name = self.name(&run);
+                    let mute = Posted::Waiting(ConditionReason::MailUnreachable, "no answer".into());
+                    let posted = if state.place.mute { mute } else { Posted::Sent };
+                    if posted == Posted::Sent {
+                        if state.seen.mailed.contains(&name) && !state.seen.unnoted {
+                            state.wrong = Some(Wrong::Mailed);
+                        }
+                        state.seen.mailed.push(name);
+                        state.seen.mailed.sort();
+                        state.seen.mailed.dedup();
+                    }
+                    let open = standing(&run).into_iter().filter(|one| one.state == DeliveryState::Waiting);
+                    let deliveries = open.map(|one| posted.clone().delivery(one.kind, &one.to)).collect();
+                    tidings.push(Tidings { run: run.metadata.name.clone().unwrap(), deliveries });
+                }
+                self.remember(&mut state.replicas[by], |memory| {
+                    memory.posted = Some(posted(memory.posted.as_ref(), tidings, now));
+                });
+            }
             Choice::Look(slot, tried) => {
                 let seen = self.sight(state, of, self.tried.get(*tried).as_deref().unwrap_or_default());
                 let sync = self.sync(of);
@@ -130,7 +156,12 @@ impl Control {
     pub fn lose(&self, state: &mut State, choice: Choice) -> bool {
         let writes = matches!(
             choice,
-            Choice::Note(_) | Choice::Say(_) | Choice::Create(_) | Choice::End(..) | Choice::Forget(_)
+            Choice::Note(_)
+                | Choice::Say(_)
+                | Choice::Create(_)
+                | Choice::End(..)
+                | Choice::Forget(_)
+                | Choice::Tell(..)
         );
         if writes {
             state.late = Some(Late { choice, of: state.api.sync.clone() });
@@ -147,6 +178,7 @@ impl Control {
             }
             Choice::Create(run) => self.create(state, *run, now),
             Choice::End(run, status) => self.end(state, *run, *status),
+            Choice::Tell(run, status) => self.told(state, *run, *status),
             Choice::Forget(runs) => {
                 // By UID: whatever has become of it since.
                 let uid = |run: Id| self.runs.get(run).metadata.uid.clone();
@@ -269,6 +301,30 @@ impl Control {
         }
         state.seen.ended.push(name);
         state.api.runs[at] = self.runs.stored(&run);
+    }
+
+    /// The run's status says who was told of it; it stays as it ended.
+    fn told(&self, state: &mut State, run: Id, status: Id) {
+        let Some(at) = state.api.runs.iter().position(|there| *there == run) else { return };
+        let mut run = (*self.runs.get(run)).clone();
+        let before = ended(&run).map(|(done, reason, why)| (done, reason.to_owned(), why.to_owned()));
+        run.status = Some((*self.ends.get(status)).clone());
+        if before.is_none()
+            || before != ended(&run).map(|(done, reason, why)| (done, reason.to_owned(), why.to_owned()))
+        {
+            state.wrong = Some(Wrong::Unended);
+        }
+        state.api.runs[at] = self.runs.stored(&run);
+    }
+
+    /// Whether a replica has sent something that no run's status says yet.
+    pub fn has_unnoted(&self, state: &State, by: usize, now: Timestamp) -> bool {
+        let memory = self.memories.get(state.replicas[by].memory);
+        let view = self.view(&state.api, true);
+        memory.posted.iter().flat_map(|posted| &posted.tidings).any(|tidings| {
+            let run = named(&view.runs, &tidings.run);
+            run.is_some_and(|run| noted(run, &tidings.deliveries, now).is_some())
+        })
     }
 
     /// Whether two runs are at work that have not ended.

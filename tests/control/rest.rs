@@ -9,11 +9,12 @@ use usersync::{
     api::{Trigger, UserSyncStatus},
     control::{
         cause::{ended, run_name, token_digest},
+        deliveries::open,
         requests::approvals,
         schedule::{Due, next},
     },
     model::{
-        condition::{READY, STALLED, SUSPENDED, UNFINISHED},
+        condition::{NOTIFIED, READY, STALLED, SUSPENDED, UNFINISHED},
         sync::Cause,
     },
 };
@@ -114,8 +115,8 @@ impl Control {
                 }
                 self.try_run(state, 0, *now);
             }
-            None if state.place.down || state.place.blocked => {
-                (state.place.down, state.place.blocked) = (false, false);
+            None if state.place.down || state.place.blocked || state.place.mute => {
+                (state.place.down, state.place.blocked, state.place.mute) = (false, false, false);
             }
             None => return self.alarm(state, now, until, horizon, told),
         }
@@ -135,7 +136,7 @@ impl Control {
         if until.is_none_or(|until| until > soon) {
             let well = self.well(state, *now);
             let missing = self.unimported(state);
-            if well.is_err() || (missing.is_none() && !self.unfinished(state)) {
+            if well.is_err() || (missing.is_none() && !self.unfinished(state) && !self.untold(state)) {
                 return Some(well);
             }
         }
@@ -146,6 +147,7 @@ impl Control {
                 *now = until;
                 None
             }
+            None if self.untold(state) => Some(Err(format!("somebody is still to be told: {told:?}"))),
             None if self.unfinished(state) => Some(Err(format!("something is left to do: {told:?}"))),
             None => Some(Err(format!("file {:?} was not imported: {told:?}", self.unimported(state)))),
         }
@@ -226,6 +228,12 @@ impl Control {
         let doc = &state.api.sync;
         let open = state.place.ledger.iter().any(|row| row.open) || said(&self.status(doc), UNFINISHED).is_some();
         open && !doc.suspend && doc.variant != INVALID
+    }
+
+    /// Whether somebody is still to be told of a run, or it is said that somebody was not.
+    fn untold(&self, state: &State) -> bool {
+        let runs = state.api.runs.iter().any(|run| open(&self.runs.get(*run)));
+        runs || said(&self.status(&state.api.sync), NOTIFIED).is_some()
     }
 
     /// The first file that the schedule should have imported.

@@ -103,6 +103,10 @@ pub enum Choice {
     Probe(bool),
     Look(Timestamp, Id),
     Finish,
+    /// These runs are told.
+    Deliver(Vec<Id>),
+    /// A run's status says who was told.
+    Tell(Id, Id),
 }
 
 /// What a replica does.
@@ -136,6 +140,8 @@ pub struct Place {
     pub down: bool,
     /// The folder for imported files can't be used.
     pub blocked: bool,
+    /// The mail server is down.
+    pub mute: bool,
     pub ledger: Vec<Row>,
     /// Whose attempt opened the ledger last.
     pub fence: Option<u8>,
@@ -183,6 +189,10 @@ pub struct Seen {
     pub ended: Vec<Id>,
     /// Somebody approved a held run.
     pub approved: bool,
+    /// Runs of which a mail was sent.
+    pub mailed: Vec<Id>,
+    /// Somebody may have died, or been overtaken, between sending a mail and noting that.
+    pub unnoted: bool,
 }
 
 /// How often each thing may still happen.
@@ -198,6 +208,7 @@ pub struct Left {
     pub files: u8,
     pub outage: u8,
     pub block: u8,
+    pub mute: u8,
     pub crash: u8,
     pub takeover: u8,
     pub stuck: u8,
@@ -226,4 +237,6 @@ pub enum Wrong {
     Dropped,
     /// An event that doesn't fit what happened.
     Event,
+    /// A mail was sent twice, and nobody had died in between.
+    Mailed,
 }

@@ -17,11 +17,15 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use usersync::{
     api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncSpec, UserSyncStatus},
-    control::told::{failed, leaves},
+    control::{
+        deliveries::standing,
+        told::{failed, leaves},
+    },
     engine::controller::{Controller, Options},
     model::{
         event::Event,
         file::Fetched,
+        post::{Posted, Tidings},
         reason::Reason,
         secret::References,
         sync::{Candidate, Failure, Fitness, Found, Key, Tried, Unfinished},
@@ -349,6 +353,14 @@ impl Work for World {
     ) -> Result<Option<Unfinished>, Failure> {
         self.ask("finish", sync, watch).await;
         Ok(self.left.lock().unwrap().clone())
+    }
+
+    async fn deliver(&self, _: &UserSync, runs: &[UserSyncRun]) -> Vec<Tidings> {
+        let sent = |run: &UserSyncRun| Tidings {
+            run: run.metadata.name.clone().unwrap(),
+            deliveries: standing(run).into_iter().map(|one| Posted::Sent.delivery(one.kind, &one.to)).collect(),
+        };
+        runs.iter().map(sent).collect()
     }
 
     async fn run(&self, order: &Order, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, HostError> {

@@ -20,6 +20,7 @@ use usersync::{
         progress::Progress,
         secret::Secret,
     },
+    notify,
     ports::{Ports, Watch},
     reports::folder::Folder,
     source::{self, servers::Servers},
@@ -139,6 +140,8 @@ impl Bench {
             after: None,
             tried: None,
             settled: self.settled.clone(),
+            requested: false,
+            next: None,
         };
         let ports = self.ports(mode, watch).await;
         let ended = run(&job, &ports, &spool).await;
@@ -163,7 +166,17 @@ impl Bench {
         let spool = self.folder.join("spool").join(name);
         std::fs::create_dir_all(&spool).unwrap();
         let (run, mode) = (name.to_owned(), Mode::Import);
-        let job = Job { sync: self.sync.clone(), run, mode, approval: None, after: None, tried: None, settled: None };
+        let job = Job {
+            sync: self.sync.clone(),
+            run,
+            mode,
+            approval: None,
+            after: None,
+            tried: None,
+            settled: None,
+            requested: false,
+            next: None,
+        };
         attempt(&job, ports, &spool).await
     }
 
@@ -173,6 +186,7 @@ impl Bench {
             source: source::open(&self.sync.source, &Servers::default()),
             store: store::open(&self.sync, &self.folder.join("users.db"), mode).await,
             reports: Arc::new(Folder::new(self.folder.join("reports"))),
+            notifier: notify::open(&self.sync.notice),
             watch,
         }
     }

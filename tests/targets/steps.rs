@@ -75,6 +75,7 @@ pub fn stepped(ports: Ports, steps: &Arc<Steps>) -> Ports {
         source: Arc::new(Stepped(ports.source, steps.clone())),
         store: Arc::new(Stepped(ports.store, steps.clone())),
         reports: Arc::new(Stepped(ports.reports, steps.clone())),
+        notifier: ports.notifier,
         watch: Arc::new(Stepped(ports.watch, steps.clone())),
     }
 }
@@ -245,6 +246,10 @@ impl ReportStore for Stepped<dyn ReportStore> {
 
     async fn publish(&self, sync: &SyncId, run: &str, staged: &Path) -> Result<Reports, ReportError> {
         step!(self, "publish", self.0.publish(sync, run, staged))
+    }
+
+    async fn read(&self, sync: &SyncId, run: &str, name: &str) -> Result<Option<Vec<u8>>, ReportError> {
+        self.0.read(sync, run, name).await
     }
 }
 

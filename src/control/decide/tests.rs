@@ -2,6 +2,7 @@
 //! words.
 
 mod asking;
+mod deliver;
 mod finish;
 mod probes;
 mod requests;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{JobProblem, target::scheme, time_zone, unavailable};
+use super::{JobProblem, notice, target::scheme, time_zone, unavailable};
 use crate::api::{
     Action, PropertyPolicy, UserSyncSpec,
     duration::Duration,
@@ -18,6 +18,7 @@ pub fn problems(spec: &UserSyncSpec) -> Vec<JobProblem> {
     let mut found = unavailable(spec);
     source(spec, &mut found);
     mapping(spec, &mut found);
+    found.extend(notice::problems(spec));
     if spec.removal.policy == RemovalPolicy::Deactivate {
         removal(spec, &mut found);
     }

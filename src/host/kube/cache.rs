@@ -12,7 +12,10 @@ use kube::runtime::watcher::Event;
 use super::seen::{Readable, Seen};
 use crate::{
     api::{APPROVE, UserSync, UserSyncRun, UserSyncStatus},
-    control::cause::{ended, held},
+    control::{
+        cause::{ended, held},
+        deliveries::unsettled,
+    },
     model::sync::Key,
 };
 
@@ -185,10 +188,10 @@ impl Known {
     }
 }
 
-/// Whether a run hasn't ended, or is held and somebody approved it.
+/// Whether a run hasn't ended, is held and somebody approved it, or somebody is still to be told of it (or can't be).
 fn needs_something(run: &UserSyncRun) -> bool {
     let approved = run.metadata.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(APPROVE));
-    ended(run).is_none() || (approved && held(run))
+    ended(run).is_none() || (approved && held(run)) || unsettled(run)
 }
 
 fn metadata(read: &ReadSync) -> &ObjectMeta {

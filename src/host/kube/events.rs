@@ -73,6 +73,7 @@ fn action(kind: EventKind) -> &'static str {
         EventKind::RunStarted | EventKind::RunCompleted | EventKind::RunFailed | EventKind::RunHeld => "Run",
         EventKind::SourceFailed | EventKind::SourceRecovered => "Probe",
         EventKind::Unfinished | EventKind::Finished => "Finish",
+        EventKind::NotNotified | EventKind::Notified => "Notify",
         EventKind::RequestRefused => "Request",
     }
 }

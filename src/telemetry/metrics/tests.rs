@@ -8,8 +8,8 @@ use super::*;
 use crate::telemetry::catalog::METRICS;
 
 fn sync(status: serde_json::Value) -> UserSync {
-    let spec =
-        json!({"source": {"directory": {"path": "/data"}}, "mapping": {"userId": {"column": "id"}}, "suspend": true});
+    let spec = json!({"source": {"directory": {"path": "/data"}}, "mapping": {"userId": {"column": "id"}}, "suspend": true,
+            "report": {"email": {"smtp": {"name": "smtp"}, "from": "a@x.de", "to": ["it@x.de"]}}});
     let metadata = json!({"namespace": "people", "name": "hr"});
     serde_json::from_value(json!({"metadata": metadata, "spec": spec, "status": status})).unwrap()
 }
@@ -35,6 +35,23 @@ fn ended(metrics: &Metrics, mode: &str, status: &str, reason: &str) {
     metrics.ended(&run, &status);
 }
 
+/// One mail was sent now, another one was before.
+fn told(metrics: &Metrics) {
+    let mut run: UserSyncRun = serde_json::from_value(json!({
+        "metadata": {"namespace": "people", "name": "hr-1"},
+        "spec": {"sync": "hr", "uid": "u", "generation": 1, "syncSpec": sync(json!({})).spec, "mode": "Import",
+                 "trigger": "UpdateNow", "token": "1"},
+        "status": {"deliveries": [{"kind": "Summary", "to": "it@x.de", "state": "Sent"}]},
+    }))
+    .unwrap();
+    let mut status = run.status.clone().unwrap();
+    status
+        .deliveries
+        .push(serde_json::from_value(json!({"kind": "FailedImport", "to": "b@x.de", "state": "Sent"})).unwrap());
+    run.status.as_mut().unwrap().counts = None;
+    metrics.told(&run, &status);
+}
+
 fn seen() -> Metrics {
     let metrics = Metrics::default();
     let status = json!({
@@ -49,6 +66,7 @@ fn seen() -> Metrics {
     ended(&metrics, "Import", "True", "CompletedWithRejects");
     ended(&metrics, "Import", "False", "Held");
     ended(&metrics, "Simulation", "True", "Completed");
+    told(&metrics);
     metrics.failed(&Key { namespace: "people".to_owned(), name: "hr".to_owned() }, &HostError::Conflict(String::new()));
     metrics.at_work(2, 5);
     metrics.leading(true);
@@ -63,6 +81,8 @@ fn the_series_say_what_happened() {
         r#"usersync_source_up{namespace="people",name="hr"} 0.0"#,
         r#"usersync_failing{namespace="people",name="hr"} 1.0"#,
         r#"usersync_suspended{namespace="people",name="hr"} 1.0"#,
+        r#"usersync_notified{namespace="people",name="hr"} 1.0"#,
+        r#"usersync_deliveries_total{namespace="people",name="hr",kind="FailedImport",state="Sent"} 1"#,
         r#"usersync_last_success_timestamp_seconds{namespace="people",name="hr"} 1796086800.0"#,
         r#"usersync_next_slot_timestamp_seconds{namespace="people",name="hr"} 1796173200.0"#,
         r#"usersync_last_run_duration_seconds{namespace="people",name="hr"} 2.0"#,

@@ -1,19 +1,23 @@
 //! A world in which every effect is carried out at once: an API server that is always right, and runs that end as they are
 //! told to.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
-    api::{APPROVE, FileReport, GuardReport, Trigger, UserSync, UserSyncRun, UserSyncStatus},
+    api::{APPROVE, DeliveryState, FileReport, GuardReport, Trigger, UserSync, UserSyncRun, UserSyncStatus},
     control::{
         cause::{ended, run_name},
-        decide::{decide, finished, probed, sight},
+        decide::{decide, finished, posted, probed, sight},
+        deliveries::standing,
         told::{failed, leaves},
     },
     model::{
         file::Stamp,
         job::Approval,
+        post::{Posted, Tidings},
         reason::{Reason, Verdict},
         sync::{Candidate, Cause, Failure, Fitness, Found, Tried, Unfinished},
         view::{Attempted, Decision, Looked, Memory, View},
@@ -41,6 +45,10 @@ pub struct World {
     pub logins: u32,
     /// What each run that was carried out was given.
     pub approvals: Vec<Option<Approval>>,
+    /// What becomes of a mail to this address; without an entry it is sent.
+    pub post: BTreeMap<String, Posted>,
+    /// What was tried to be sent: run and address.
+    pub mails: Vec<(String, String)>,
 }
 
 pub fn at(text: &str) -> Timestamp {
@@ -70,6 +78,8 @@ impl World {
             left: Ok(None),
             logins: 0,
             approvals: Vec::new(),
+            post: BTreeMap::new(),
+            mails: Vec::new(),
         }
     }
 
@@ -182,6 +192,25 @@ impl World {
             Decision::Hurry(_) => {
                 self.memory.hurried = true;
                 "hurry".into()
+            }
+            Decision::Deliver(runs) => {
+                let one = |run: &UserSyncRun| {
+                    let owed = standing(run).into_iter().filter(|one| one.state == DeliveryState::Waiting);
+                    let deliveries = owed.map(|one| {
+                        self.mails.push((run.metadata.name.clone().unwrap(), one.to.clone()));
+                        let posted = self.post.get(&one.to).cloned().unwrap_or(Posted::Sent);
+                        posted.delivery(one.kind, &one.to)
+                    });
+                    Tidings { run: run.metadata.name.clone().unwrap(), deliveries: deliveries.collect() }
+                };
+                let tidings = runs.iter().map(one).collect();
+                self.memory.posted = Some(posted(self.memory.posted.as_ref(), tidings, self.now));
+                "deliver".into()
+            }
+            Decision::Tell(run, status) => {
+                let run = self.all.iter_mut().find(|known| known.metadata.name == run.metadata.name).unwrap();
+                run.status = Some(through_the_api(&*status));
+                "tell".into()
             }
             Decision::Refresh => panic!("what is seen here is never old"),
             Decision::Forget(runs) => {

@@ -1,0 +1,169 @@
+//! Who is to be told of a run, and how that stands. Pure: it follows from the run's own copy of the spec, from how the run ended
+//! and from what its status says of earlier tries.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{
+    cause::{ended_at, verdict},
+    job::mailbox,
+};
+use crate::{
+    api::{
+        Delivery, DeliveryKind, DeliveryState, Mode, Trigger, UserSyncRun, UserSyncRunStatus,
+        usersync::report::EmailSpec,
+    },
+    model::{condition::ConditionReason, job::SyncId, letter::LetterKind, reason::Reason},
+    sync::render::letter::{About, wanted},
+};
+
+/// The recipient that stands for the webhook.
+pub const WEBHOOK: &str = "webhook";
+/// How long it is tried.
+const GIVEN_UP: SignedDuration = SignedDuration::from_hours(72);
+/// Characters of a message.
+const MESSAGE: usize = 1024;
+
+/// What the run owes whom, in the order in which it is sent. Nothing before it has ended.
+pub fn owed(run: &UserSyncRun) -> Vec<(DeliveryKind, String)> {
+    let Some(report) = &run.spec.sync_spec.report else { return Vec::new() };
+    let Some(status) = &run.status else { return Vec::new() };
+    let Some(reason) = verdict(status).and_then(|(_, reason, _)| Reason::named(reason)) else { return Vec::new() };
+    let counts = status.counts.unwrap_or_default();
+    // An earlier attempt committed it, and wrote its letters; nobody has sent them.
+    let reason = match reason {
+        Reason::AlreadyApplied if counts.rejected > 0 => Reason::CompletedWithRejects,
+        Reason::AlreadyApplied => Reason::Completed,
+        reason => reason,
+    };
+    let committed =
+        run.spec.mode == Mode::Import && [Reason::Completed, Reason::CompletedWithRejects].contains(&reason);
+    let published = status.reports.as_ref().is_some_and(|reports| reports.report.is_some());
+    // The report of a committed run is published sooner or later; what else has none never has.
+    if !committed && !published {
+        return Vec::new();
+    }
+    let requested = requested(run);
+    let mut owed = Vec::new();
+    if let Some(email) = &report.email {
+        for kind in wanted(run.spec.mode, reason, &counts, &about(email, requested)) {
+            match kind {
+                LetterKind::FailedImport => each(&mut owed, DeliveryKind::FailedImport, &[&email.failed_import_to]),
+                LetterKind::Summary => each(&mut owed, DeliveryKind::Summary, &[&email.to, &email.cc, &email.bcc]),
+                LetterKind::Alert => {}
+            }
+        }
+    }
+    let news = ![Reason::Stopped, Reason::Refused].contains(&reason) && (reason != Reason::NoFile || requested);
+    if report.webhook.is_some() && news {
+        owed.push((DeliveryKind::Webhook, WEBHOOK.to_owned()));
+    }
+    owed
+}
+
+/// Whether somebody asked for the run who waits for an answer. The command line gives its runs their own name as token: whoever
+/// typed it has the answer before them.
+pub fn requested(run: &UserSyncRun) -> bool {
+    run.spec.trigger != Trigger::Schedule && run.spec.token != run.metadata.name
+}
+
+/// Each recipient once, whatever the lists.
+fn each(owed: &mut Vec<(DeliveryKind, String)>, kind: DeliveryKind, lists: &[&Vec<String>]) {
+    let mut seen = BTreeSet::new();
+    let addresses = lists.iter().flat_map(|list| list.iter()).filter_map(|text| mailbox(text).ok());
+    for mailbox in addresses {
+        if seen.insert(mailbox.address.to_lowercase()) {
+            owed.push((kind, mailbox.address));
+        }
+    }
+}
+
+/// As much as decides which letters there are.
+fn about(email: &EmailSpec, requested: bool) -> About {
+    About {
+        sync: SyncId { instance: String::new(), namespace: String::new(), name: String::new() },
+        when: email.when,
+        to_anyone: [&email.to, &email.cc, &email.bcc].iter().any(|list| !list.is_empty()),
+        failed_import_to_anyone: !email.failed_import_to.is_empty(),
+        simulations: email.simulations,
+        requested,
+        next: None,
+        zone: jiff::tz::TimeZone::UTC,
+        files: String::new(),
+        approve: None,
+        staged: Vec::new(),
+    }
+}
+
+/// How what the run owes stands. What was never tried is waiting, without a time.
+pub fn standing(run: &UserSyncRun) -> Vec<Delivery> {
+    let said = run.status.as_ref().map_or(&[][..], |status| &status.deliveries);
+    let one = |(kind, to): (DeliveryKind, String)| {
+        let known = said.iter().find(|said| said.kind == kind && said.to == to).cloned();
+        known.unwrap_or(Delivery { kind, to, state: DeliveryState::Waiting, time: None, reason: None, message: None })
+    };
+    owed(run).into_iter().map(one).collect()
+}
+
+/// Whether there is still something to be sent.
+pub fn open(run: &UserSyncRun) -> bool {
+    standing(run).iter().any(|delivery| delivery.state == DeliveryState::Waiting)
+}
+
+/// Whether there is something that is not sent: it waits, or was refused.
+pub fn unsettled(run: &UserSyncRun) -> bool {
+    standing(run).iter().any(|delivery| delivery.state != DeliveryState::Sent)
+}
+
+/// The status with what a try has come to. None: it says so already. What waits for as long as [`GIVEN_UP`] after the run's end
+/// is refused.
+pub fn noted(run: &UserSyncRun, tried: &[Delivery], now: Timestamp) -> Option<UserSyncRunStatus> {
+    let mut status = run.status.clone()?;
+    let old = ended_at(run).is_some_and(|ended| now.duration_since(ended) >= GIVEN_UP);
+    let one = |before: Delivery| {
+        let after = tried.iter().find(|tried| tried.kind == before.kind && tried.to == before.to);
+        let Some(mut after) = after.cloned() else { return before };
+        if after.state == DeliveryState::Waiting && old {
+            after.state = DeliveryState::Refused;
+            let why = after.message.unwrap_or_default();
+            after.message = Some(format!("given up after three days: {why}"));
+        }
+        // Told again only if something else is to be told: not with each try.
+        if before.time.is_some() && (before.state, &before.reason) == (after.state, &after.reason) {
+            return before;
+        }
+        after.message = after.message.map(|message| message.chars().take(MESSAGE).collect());
+        Delivery { time: Some(Time(now)), ..after }
+    };
+    let after: Vec<Delivery> = standing(run).into_iter().map(one).filter(|delivery| delivery.time.is_some()).collect();
+    (after != status.deliveries).then(|| {
+        status.deliveries = after;
+        status
+    })
+}
+
+/// Why somebody could not be told, if there is such a delivery: reason, and the first of them in words.
+pub fn trouble<'a>(deliveries: impl IntoIterator<Item = &'a Delivery>) -> Option<(String, String)> {
+    let mut found = deliveries.into_iter().filter(|delivery| delivery.state != DeliveryState::Sent);
+    let first = found.next()?;
+    let more = found.count();
+    let reason = first.reason.clone().unwrap_or_else(|| ConditionReason::MailUnreachable.to_string());
+    let why = first.message.as_deref().unwrap_or("it could not be sent");
+    let more = if more > 0 {
+        format!("\nThe same or something else stands in the way of {more} more.")
+    } else {
+        String::new()
+    };
+    Some((reason, format!("{} to {}: {why}{more}", what(first.kind), first.to)))
+}
+
+fn what(kind: DeliveryKind) -> &'static str {
+    match kind {
+        DeliveryKind::Summary => "the summary",
+        DeliveryKind::FailedImport => "the mail about rejected rows",
+        DeliveryKind::Webhook => "the POST",
+        DeliveryKind::Alert => "the alert",
+    }
+}
