@@ -478,16 +478,20 @@ async fn who_answers_too_slowly_on_the_whole_is_not_waited_for() {
     };
     // Each of many questions is answered just in time.
     let lines = |name: usize| format!("-rw-r--r-- 1 0 0 9 Nov 22 13:02 users_{name}.csv\r\n");
-    let listing: String = (0..100).map(lines).collect();
+    let listing: String = (0..150).map(lines).collect();
     let script = [
         ("LIST", Send(listing.into_bytes(), "226 Done.\r\n")),
-        ("MDTM", Late(Duration::from_millis(200), "213 20261122130207\r\n")),
+        ("MDTM", Late(Duration::from_millis(120), "213 20261122130207\r\n")),
     ];
     let asked = Scripted::with(&script).await;
     let many = async {
-        let error = asked.source().list().await.unwrap_err();
-        assert!(matches!(&error, SourceError::Unreachable(why) if why.contains("too slowly")), "{error:?}");
-        assert!((10..100).contains(&asked.heard("MDTM").len()));
+        // A busy machine may be late by itself, and then it is silence.
+        let mut errors = Vec::new();
+        while !errors.last().is_some_and(|why: &String| why.contains("too slowly")) {
+            assert!(errors.len() < 5, "{errors:?}");
+            errors.push(asked.source().list().await.unwrap_err().to_string());
+        }
+        assert!((10..150 * errors.len()).contains(&asked.heard("MDTM").len()));
     };
     tokio::join!(slow, many);
 }
