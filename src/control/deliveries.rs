@@ -117,7 +117,7 @@ pub fn unsettled(run: &UserSyncRun) -> bool {
     standing(run).iter().any(|delivery| delivery.state != DeliveryState::Sent)
 }
 
-/// The status with what a try has come to. None: it says so already. What waits for as long as [`GIVEN_UP`] after the run's end
+/// The status with what a try has come to. None: it says so already. What waits for as long as `GIVEN_UP` after the run's end
 /// is refused.
 pub fn noted(run: &UserSyncRun, tried: &[Delivery], now: Timestamp) -> Option<UserSyncRunStatus> {
     let mut status = run.status.clone()?;
