@@ -21,7 +21,7 @@ fn every_ftp_server_tells_passwords_apart() {
 /// The reply to a login.
 fn reply(server: &Ftpd, password: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
     // `220-` goes on, `220 ` is the end.
     let mut end = || loop {

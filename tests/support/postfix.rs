@@ -140,7 +140,7 @@ impl Postfix {
 
     /// The mails of a mailbox, once there are so many.
     pub fn await_mails(&self, mailbox: &str, count: usize) -> Vec<Vec<u8>> {
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = Instant::now() + Duration::from_secs(120);
         loop {
             let mails = self.mails(mailbox);
             if mails.len() >= count {
@@ -153,7 +153,7 @@ impl Postfix {
 
     /// Whether nothing is on its way any more, to any mailbox.
     pub fn rests(&self) {
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = Instant::now() + Duration::from_secs(120);
         let queue = self.folder.path().join("queue");
         let empty = |name: &str| fs::read_dir(queue.join(name)).unwrap().next().is_none();
         while !["incoming", "active", "deferred", "maildrop"].iter().all(|name| empty(name)) {

@@ -108,9 +108,9 @@ impl Sshd {
             algorithms: Algorithms::Modern,
             timeouts: SourceTimeouts {
                 connect: Duration::from_secs(15),
-                login: Duration::from_secs(30),
-                first_byte: Duration::from_secs(30),
-                stall: Duration::from_secs(30),
+                login: Duration::from_secs(300),
+                first_byte: Duration::from_secs(300),
+                stall: Duration::from_secs(300),
             },
         }
     }
@@ -222,7 +222,7 @@ fn spawn(path: &Path) -> Option<Child> {
             }
         }
     });
-    if is_ready.recv_timeout(Duration::from_secs(20)).is_ok() {
+    if is_ready.recv_timeout(Duration::from_secs(120)).is_ok() {
         return Some(process);
     }
     let _ = process.kill();

@@ -271,12 +271,13 @@ pub fn open(job: SourceJob) -> Arc<dyn Source> {
     source::open(&job, &Servers::default())
 }
 
-/// Long enough for a machine that is busy; a test that waits for one takes shorter ones.
+/// Long enough for a machine that is busy: where others compute, Linux may let a server's process in a session of its own
+/// (one for each login) wait for more than 30 s. A test that waits for one of these limits takes shorter ones.
 pub const TIMEOUTS: SourceTimeouts = SourceTimeouts {
     connect: Duration::from_secs(15),
-    login: Duration::from_secs(30),
-    first_byte: Duration::from_secs(30),
-    stall: Duration::from_secs(30),
+    login: Duration::from_secs(300),
+    first_byte: Duration::from_secs(300),
+    stall: Duration::from_secs(300),
 };
 
 /// The folder with the servers' programs.

@@ -80,7 +80,7 @@ impl Room {
         command.env("OPENSSL_CONF", folder.join("openssl.conf"));
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let mut room = Self(command.spawn().expect("setpriv"));
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while Instant::now() < deadline {
             if room.0.try_wait().unwrap().is_some() {
                 return None;
