@@ -17,12 +17,12 @@ use super::tidy;
 use crate::{
     api::{DeliveryState, Mode, UserSync, UserSyncRun, UserSyncRunStatus, UserSyncSpec},
     control::{
-        deliveries::requested,
+        deliveries::{alert_name, alert_open, alert_standing, requested},
         job::{DEFAULT_NAMESPACE, JobProblem, bounded_job, notice_job, references_digest},
         schedule::{full_name, next},
         told::{self, run_status},
     },
-    engine::{Patience, attempt, deliver, finish, probe, sight},
+    engine::{Patience, alert_parcels, attempt, deliver, finish, probe, sight},
     host::local::state::{Spool, StateError},
     model::{
         condition::ConditionReason,
@@ -106,9 +106,32 @@ impl Worker {
         SyncId { instance: self.instance.clone(), namespace, name }
     }
 
+    /// Tells those who are to be told that no file came.
+    async fn alert(&self, sync: &UserSync) -> Tidings {
+        let run = sync.status.as_ref().and_then(alert_name).unwrap_or_default();
+        let standing = sync.status.as_ref().map(|status| alert_standing(sync, status)).unwrap_or_default();
+        let open: Vec<_> = standing.into_iter().filter(|one| one.state == DeliveryState::Waiting).collect();
+        let notifier = match self.notice_of(&sync.metadata, &sync.spec).await {
+            Ok(notice) => notify::open(&notice),
+            Err(failure) => Arc::new(Mute(failure.message)),
+        };
+        let id = self.sync_id(&sync.metadata);
+        let parcels = alert_parcels(&id, sync, &open, &*notifier);
+        let posted = match &parcels {
+            Ok(parcels) => notifier.send(parcels).await,
+            Err(why) => open.iter().map(|_| Posted::Waiting(ConditionReason::MailUnreachable, why.clone())).collect(),
+        };
+        let deliveries = open.iter().zip(posted).map(|(one, posted)| posted.delivery(one.kind, &one.to)).collect();
+        Tidings { run, deliveries }
+    }
+
     /// Who is to be told of a run, with the references as they are now.
     async fn notice(&self, metadata: &ObjectMeta, run: &UserSyncRun) -> Result<NoticeJob, Failure> {
-        let (namespace, spec) = (key(metadata).namespace, told_only(&run.spec.sync_spec));
+        self.notice_of(metadata, &run.spec.sync_spec).await
+    }
+
+    async fn notice_of(&self, metadata: &ObjectMeta, spec: &UserSyncSpec) -> Result<NoticeJob, Failure> {
+        let (namespace, spec) = (key(metadata).namespace, told_only(spec));
         let references = self.host.references(&namespace, &spec).await.map_err(unread)?;
         notice_job(&spec, &namespace, &references).map_err(missing)
     }
@@ -275,6 +298,9 @@ impl Work for Worker {
                 Err(failure) => Arc::new(Mute(failure.message)),
             };
             tidings.extend(deliver(&id, runs, &self.reports, &*notifier).await);
+        }
+        if alert_open(sync) {
+            tidings.push(self.alert(sync).await);
         }
         tidings.iter().for_each(log);
         tidings

@@ -25,7 +25,9 @@ use self::{
 };
 use super::{
     cause::{claimed, ended, named, run_digest, run_of},
+    deliveries::alert_noted,
     job::{out_of_bounds, problems},
+    overdue,
     requests::{annotation_problem, approvals},
     schedule::{Due, words},
 };
@@ -33,8 +35,8 @@ use crate::{
     api::{UserSync, UserSyncRun, UserSyncStatus, usersync::status::Connection},
     model::{
         condition::{
-            ConditionReason, NOTIFIED, READY, RECONCILING, REQUEST_REFUSED, SOURCE_READY, STALLED, SUSPENDED, SYNCED,
-            UNFINISHED,
+            ConditionReason, FILE_OVERDUE, NOTIFIED, READY, RECONCILING, REQUEST_REFUSED, SOURCE_READY, STALLED,
+            SUSPENDED, SYNCED, UNFINISHED,
         },
         reason::Reason,
         view::{Malformed, Memory, View},
@@ -70,6 +72,7 @@ fn of_sync(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp) -> Use
         fold::recover(&mut status, &view.runs);
     }
     standing.probed(memory, generation);
+    overdue::expect(sync, &mut status, now);
 
     status.observed_generation = Some(generation);
     status.checked_spec = Some(checked);
@@ -95,6 +98,14 @@ fn of_sync(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp) -> Use
     said.while_true(REQUEST_REFUSED, refused);
     let left = unfinished(&status, memory);
     said.while_true(UNFINISHED, left.as_ref().map(|(reason, message)| (reason.as_str(), message.clone())));
+    if problems.is_empty() {
+        said.while_true(FILE_OVERDUE, overdue::overdue(sync, &status, now));
+    } else {
+        said.kept(FILE_OVERDUE, &before);
+    }
+    if let Some(alert) = alert_noted(sync, &status, memory, now) {
+        status.file_alert = Some(alert);
+    }
     match notified(sync, &view.runs, &status) {
         Notified::As => said.kept(NOTIFIED, &before),
         Notified::Not(reason, message) => said.of(NOTIFIED, ("False", &reason, message)),
@@ -159,6 +170,7 @@ fn unreadable(malformed: &Malformed, now: Timestamp) -> UserSyncStatus {
     said.kept(SUSPENDED, &malformed.status);
     said.kept(UNFINISHED, &malformed.status);
     said.kept(NOTIFIED, &malformed.status);
+    said.kept(FILE_OVERDUE, &malformed.status);
     status.conditions = said.conditions;
     status.observed_generation = Some(generation);
     status.next_schedule_time = None;

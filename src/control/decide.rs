@@ -27,6 +27,7 @@ use super::{
     conditions::{says_invalid, status},
     history::expired,
     known::aside,
+    overdue::overdue_at,
     requests,
     schedule::Due,
     told,
@@ -60,7 +61,11 @@ pub fn decide(view: &View, memory: &Memory, now: Timestamp) -> Decision {
     }
     match deliver::due(view, sync, memory, now) {
         Post::Now(decision) => decision,
-        Post::At(at) => sooner(on_its_way(view, sync, &status, memory, now), at),
+        Post::At(at) => {
+            // From then on it is said that a file is overdue.
+            let overdue = overdue_at(sync, &status).filter(|at| *at > now && !says_invalid(&status));
+            sooner(on_its_way(view, sync, &status, memory, now), at.into_iter().chain(overdue).min())
+        }
     }
 }
 

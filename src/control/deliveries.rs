@@ -9,13 +9,20 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{
     cause::{ended_at, verdict},
     job::mailbox,
+    overdue::overdue_at,
 };
 use crate::{
     api::{
-        Delivery, DeliveryKind, DeliveryState, Mode, Trigger, UserSyncRun, UserSyncRunStatus,
-        usersync::report::EmailSpec,
+        Delivery, DeliveryKind, DeliveryState, Mode, Trigger, UserSync, UserSyncRun, UserSyncRunStatus, UserSyncStatus,
+        usersync::{report::EmailSpec, status::FileAlert},
     },
-    model::{condition::ConditionReason, job::SyncId, letter::LetterKind, reason::Reason},
+    model::{
+        condition::{ConditionReason, FILE_OVERDUE},
+        job::SyncId,
+        letter::LetterKind,
+        reason::Reason,
+        view::Memory,
+    },
     sync::render::letter::{About, wanted},
 };
 
@@ -99,12 +106,15 @@ fn about(email: &EmailSpec, requested: bool) -> About {
 
 /// How what the run owes stands. What was never tried is waiting, without a time.
 pub fn standing(run: &UserSyncRun) -> Vec<Delivery> {
-    let said = run.status.as_ref().map_or(&[][..], |status| &status.deliveries);
+    joined(owed(run), run.status.as_ref().map_or(&[][..], |status| &status.deliveries))
+}
+
+fn joined(owed: Vec<(DeliveryKind, String)>, said: &[Delivery]) -> Vec<Delivery> {
     let one = |(kind, to): (DeliveryKind, String)| {
         let known = said.iter().find(|said| said.kind == kind && said.to == to).cloned();
         known.unwrap_or(Delivery { kind, to, state: DeliveryState::Waiting, time: None, reason: None, message: None })
     };
-    owed(run).into_iter().map(one).collect()
+    owed.into_iter().map(one).collect()
 }
 
 /// Whether there is still something to be sent.
@@ -122,6 +132,15 @@ pub fn unsettled(run: &UserSyncRun) -> bool {
 pub fn noted(run: &UserSyncRun, tried: &[Delivery], now: Timestamp) -> Option<UserSyncRunStatus> {
     let mut status = run.status.clone()?;
     let old = ended_at(run).is_some_and(|ended| now.duration_since(ended) >= GIVEN_UP);
+    let after = merged(standing(run), tried, old, now);
+    (after != status.deliveries).then(|| {
+        status.deliveries = after;
+        status
+    })
+}
+
+/// What was known, with what was tried; without what was never tried.
+fn merged(standing: Vec<Delivery>, tried: &[Delivery], old: bool, now: Timestamp) -> Vec<Delivery> {
     let one = |before: Delivery| {
         let after = tried.iter().find(|tried| tried.kind == before.kind && tried.to == before.to);
         let Some(mut after) = after.cloned() else { return before };
@@ -137,11 +156,45 @@ pub fn noted(run: &UserSyncRun, tried: &[Delivery], now: Timestamp) -> Option<Us
         after.message = after.message.map(|message| message.chars().take(MESSAGE).collect());
         Delivery { time: Some(Time(now)), ..after }
     };
-    let after: Vec<Delivery> = standing(run).into_iter().map(one).filter(|delivery| delivery.time.is_some()).collect();
-    (after != status.deliveries).then(|| {
-        status.deliveries = after;
-        status
-    })
+    standing.into_iter().map(one).filter(|delivery| delivery.time.is_some()).collect()
+}
+
+/// What stands for a run in the tidings of an alert: no run has such a name, and each time without a file has its own.
+pub fn alert_name(status: &UserSyncStatus) -> Option<String> {
+    status.file_expected_since.as_ref().map(|since| format!("no file since {}", since.0))
+}
+
+/// How it stands with those who are to be told that no file came, while none comes. What was never tried is waiting, without a
+/// time.
+pub fn alert_standing(sync: &UserSync, status: &UserSyncStatus) -> Vec<Delivery> {
+    let overdue = status.conditions.iter().any(|said| said.type_ == FILE_OVERDUE);
+    let Some(report) = sync.spec.report.as_ref().filter(|_| overdue) else { return Vec::new() };
+    let mut owed = Vec::new();
+    if let Some(email) = &report.email {
+        each(&mut owed, DeliveryKind::Alert, &[&email.to, &email.cc, &email.bcc]);
+    }
+    if report.webhook.is_some() {
+        owed.push((DeliveryKind::Webhook, WEBHOOK.to_owned()));
+    }
+    let known = status.file_alert.as_ref().filter(|alert| Some(&alert.since) == status.file_expected_since.as_ref());
+    joined(owed, known.map_or(&[][..], |alert| &alert.deliveries))
+}
+
+/// Whether somebody is still to be told that no file came.
+pub fn alert_open(sync: &UserSync) -> bool {
+    let standing = sync.status.as_ref().map(|status| alert_standing(sync, status)).unwrap_or_default();
+    standing.iter().any(|one| one.state == DeliveryState::Waiting)
+}
+
+/// Who was told that no file came, with what the last try has come to. None: it says so already.
+pub fn alert_noted(sync: &UserSync, status: &UserSyncStatus, memory: &Memory, now: Timestamp) -> Option<FileAlert> {
+    let name = alert_name(status)?;
+    let tried = memory.posted.as_ref()?.tidings.iter().find(|tidings| tidings.run == name)?;
+    let (since, standing) = (status.file_expected_since.clone()?, alert_standing(sync, status));
+    let old = overdue_at(sync, status).is_some_and(|at| now.duration_since(at) >= GIVEN_UP);
+    let deliveries = merged(standing, &tried.deliveries, old, now);
+    let said = status.file_alert.as_ref().map_or(&[][..], |alert| &alert.deliveries);
+    (deliveries != said).then_some(FileAlert { since, deliveries })
 }
 
 /// Why somebody could not be told, if there is such a delivery: reason, and the first of them in words.

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use crate::{
     api::{Counts, Mode, UserSyncStatus, usersync::status::RunSummary},
     model::{
-        condition::{NOTIFIED, REQUEST_REFUSED, SOURCE_READY, SYNCED, UNFINISHED},
+        condition::{FILE_OVERDUE, NOTIFIED, REQUEST_REFUSED, SOURCE_READY, SYNCED, UNFINISHED},
         event::{Event, EventKind},
         reason::{Reason, Verdict},
     },
@@ -41,6 +41,11 @@ pub fn events(before: &UserSyncStatus, after: &UserSyncStatus) -> Vec<Event> {
     match (said(before, NOTIFIED), said(after, NOTIFIED)) {
         (None, Some((_, why))) => tell(EventKind::NotNotified, why.to_owned()),
         (Some(_), None) => tell(EventKind::Notified, "nobody waits any more to be told of a run".to_owned()),
+        _ => {}
+    }
+    match (said(before, FILE_OVERDUE), said(after, FILE_OVERDUE)) {
+        (None, Some((_, why))) => tell(EventKind::FileOverdue, why.to_owned()),
+        (Some(_), None) => tell(EventKind::FileArrived, "no file is overdue any more".to_owned()),
         _ => {}
     }
     if let (None, Some((_, why))) = (said(before, REQUEST_REFUSED), said(after, REQUEST_REFUSED)) {

@@ -4,6 +4,7 @@
 
 mod adding;
 mod again;
+mod alert;
 mod apply;
 mod archive;
 mod aside;
@@ -38,6 +39,7 @@ mod turns;
 mod unpack;
 mod world;
 
+pub use alert::alert_parcels;
 pub use browse::{Browsed, browse};
 pub use deliver::deliver;
 pub use look::sight;

@@ -33,6 +33,8 @@ conditions! {
     UNFINISHED = "Unfinished";
     /// Only while False: somebody who is to be told of a run could not be told yet, or at all. No import waits for that.
     NOTIFIED = "Notified";
+    /// Only while True: no file has come for longer than `schedule.expectFileEvery`.
+    FILE_OVERDUE = "FileOverdue";
     /// Of a UserSyncRun: Unknown while it works.
     SUCCEEDED = "Succeeded";
 }
@@ -70,5 +72,7 @@ reasons! {
         RecipientRefused,
         /// The webhook's server did not take the summary.
         WebhookFailed,
+        /// No file has come for longer than `schedule.expectFileEvery`.
+        NoFileInTime,
     }
 }

@@ -34,6 +34,10 @@ reasons! {
         NotNotified,
         /// Who could not be told of a run has been told by now.
         Notified,
+        /// No file has come for longer than `schedule.expectFileEvery`.
+        FileOverdue,
+        /// A file has come again.
+        FileArrived,
         /// An annotation asks for something that can't be done.
         RequestRefused,
     }
@@ -49,6 +53,7 @@ impl EventKind {
                 | Self::SourceFailed
                 | Self::Unfinished
                 | Self::NotNotified
+                | Self::FileOverdue
                 | Self::RequestRefused
         )
     }

@@ -246,6 +246,7 @@ fn same_of_runs(before: Option<&UserSyncStatus>, after: &UserSyncStatus) -> bool
         connection: None,
         schedule: None,
         next_schedule_time: None,
+        file_expected_since: None,
         ..status.clone()
     };
     after.active_run.is_none() && before.map(of_runs).unwrap_or_default() == of_runs(after)

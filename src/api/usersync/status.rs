@@ -5,7 +5,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::outcome::{Counts, FileReport, Mode, Reports};
+use crate::api::{
+    outcome::{Counts, FileReport, Mode, Reports},
+    run::Delivery,
+};
 
 /// How a sync is: written by UserSync alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -60,6 +63,13 @@ pub struct UserSyncStatus {
     /// When the last import succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_successful_time: Option<Time>,
+    /// With `schedule.expectFileEvery`: since when a file is expected. That is when the last one came, or else when the resource
+    /// was made, was resumed, or began to expect files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_expected_since: Option<Time>,
+    /// While a file is overdue: who was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_alert: Option<FileAlert>,
     /// Name of the run at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
@@ -75,6 +85,16 @@ pub struct UserSyncStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     pub recent_runs: Vec<RunSummary>,
+}
+
+/// Who was told that no file came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FileAlert {
+    /// Since when a file was expected: there is one alert for each such time.
+    pub since: Time,
+    /// Who was told of it, or is still to be told.
+    #[schemars(length(max = 256))]
+    pub deliveries: Vec<Delivery>,
 }
 
 /// A connection in one word.

@@ -4,7 +4,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
     api::{Mode, Trigger, UserSyncRun, UserSyncStatus, usersync::status::RunSummary},
-    control::cause::{ended, ended_at},
+    control::{
+        cause::{ended, ended_at},
+        overdue::came,
+    },
     model::{
         condition::{ConditionReason, SYNCED, UNFINISHED},
         reason::{Reason, Verdict},
@@ -22,6 +25,7 @@ pub(super) fn fold(status: &mut UserSyncStatus, run: &UserSyncRun) {
         (Trigger::SimulateNow, Some(token)) => status.last_completed_simulate_now = Some(token.clone()),
         _ => {}
     }
+    came(status, run);
     remember(status, run);
     unfinished(status, run);
     // Where there was nothing to import, or it was not this run's fault, the verdict before stays.

@@ -4,7 +4,7 @@ use crate::{
     api::{DeliveryState, UserSync, UserSyncRun, UserSyncStatus},
     control::{
         cause::{ended_at, named, uid},
-        deliveries::{open, standing, trouble},
+        deliveries::{alert_standing, open, standing, trouble},
     },
 };
 
@@ -30,6 +30,12 @@ pub(super) fn notified(sync: &UserSync, runs: &[UserSyncRun], status: &UserSyncS
     waiting.sort_by_key(|(ended, name, _)| (*ended, (*name).clone()));
     if let Some((.., standing)) = waiting.last()
         && let Some((reason, message)) = trouble(standing.iter().filter(|one| one.state == DeliveryState::Waiting))
+    {
+        return Notified::Not(reason, message);
+    }
+    if let Some((reason, message)) = alert_standing(sync, status)
+        .iter()
+        .find_map(|one| trouble(std::iter::once(one).filter(|one| one.time.is_some())))
     {
         return Notified::Not(reason, message);
     }

@@ -8,7 +8,7 @@ use crate::{
     control::{
         backoff::Backoff,
         cause::{ended_at, named, uid},
-        deliveries::{noted, open},
+        deliveries::{alert_name, alert_open, noted, open},
     },
     model::{
         condition::ConditionReason,
@@ -43,11 +43,15 @@ pub(super) fn due(view: &View, sync: &UserSync, memory: &Memory, now: Timestamp)
         return Post::At(None);
     }
     let mut runs: Vec<&UserSyncRun> = view.runs.iter().filter(|run| run.spec.uid == uid(sync) && open(run)).collect();
-    if runs.is_empty() {
+    let alert = sync.status.as_ref().filter(|_| alert_open(sync)).and_then(alert_name);
+    if runs.is_empty() && alert.is_none() {
         return Post::At(None);
     }
     runs.sort_by_key(|run| (ended_at(run), run.metadata.name.clone()));
-    match last.and_then(|last| again(last, &runs, uid(sync))).filter(|at| *at > now) {
+    let tried = |name: &String| last.is_some_and(|last| last.tidings.iter().any(|tidings| tidings.run == *name));
+    let fresh = alert.is_some_and(|name| !tried(&name));
+    let again = last.filter(|_| !fresh).and_then(|last| again(last, &runs, uid(sync)));
+    match again.filter(|at| *at > now) {
         Some(at) => Post::At(Some(at)),
         None => Post::Now(Decision::Deliver(runs.into_iter().cloned().collect())),
     }

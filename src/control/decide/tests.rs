@@ -4,6 +4,7 @@
 mod asking;
 mod deliver;
 mod finish;
+mod overdue;
 mod probes;
 mod requests;
 mod runs;

@@ -302,7 +302,6 @@ fn what_is_not_built_is_refused() {
             "spec.source.dropBox",
         ),
         (json!({"target": {"caBundle": {"secretKeyRef": {"name": "ca", "key": "ca.crt"}}}}), "spec.target.caBundle"),
-        (json!({"schedule": {"every": "5m", "expectFileEvery": "24h"}}), "spec.schedule.expectFileEvery"),
     ] {
         let found = refused(patch);
         assert_eq!(found.len(), 1, "{found:?}");

@@ -6,12 +6,10 @@ use crate::api::UserSyncSpec;
 /// Every field whose feature is not in this version.
 pub fn unavailable(spec: &UserSyncSpec) -> Vec<JobProblem> {
     let source = &spec.source;
-    let expected = spec.schedule.as_ref().is_some_and(|schedule| schedule.expect_file_every.is_some());
     let authorities = spec.target.as_ref().is_some_and(|target| target.ca_bundle.is_some());
     [
         (source.drop_box.is_some(), "spec.source.dropBox", "the drop box", "use sftp or directory"),
         (authorities, "spec.target.caBundle", "certificates for the database", "let the system trust the authority"),
-        (expected, "spec.schedule.expectFileEvery", "alerts for missing files", "watch the last import instead"),
     ]
     .into_iter()
     .filter(|(used, ..)| *used)

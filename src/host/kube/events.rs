@@ -74,6 +74,7 @@ fn action(kind: EventKind) -> &'static str {
         EventKind::SourceFailed | EventKind::SourceRecovered => "Probe",
         EventKind::Unfinished | EventKind::Finished => "Finish",
         EventKind::NotNotified | EventKind::Notified => "Notify",
+        EventKind::FileOverdue | EventKind::FileArrived => "Look",
         EventKind::RequestRefused => "Request",
     }
 }

@@ -43,7 +43,7 @@ fn a_refused_login_is_tried_once_a_slot_and_when_a_secret_changes() {
 #[test]
 fn a_bad_spec_stalls_and_lists_everything() {
     let mut world = World::new(
-        "schedule: {every: 10m, expectFileEvery: 24h}\n  source: {directory: {path: in}, dropBox: {credentials: {name: x}}}",
+        "schedule: {every: 10m}\n  target: {caBundle: {secretKeyRef: {name: ca, key: ca.crt}}}\n  source: {directory: {path: in}, dropBox: {credentials: {name: x}}}",
         "2026-11-22T00:00:00Z",
     );
     world.annotate("usersync.dev/update-now", "a");
@@ -53,7 +53,7 @@ fn a_bad_spec_stalls_and_lists_everything() {
     assert!(lines >= 2, "{:?}", world.status().conditions[0].message);
     world.edit(|sync| {
         sync.spec.source = serde_yaml::from_str("{directory: {path: in}}").unwrap();
-        sync.spec.schedule = None;
+        (sync.spec.schedule, sync.spec.target) = (None, None);
     });
     world.rest();
     assert_eq!(world.runs(), ["UpdateNow a"], "the request waited");

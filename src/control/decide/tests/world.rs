@@ -11,7 +11,7 @@ use crate::{
     control::{
         cause::{ended, run_name},
         decide::{decide, finished, posted, probed, sight},
-        deliveries::standing,
+        deliveries::{alert_name, alert_open, alert_standing, standing},
         told::{failed, leaves},
     },
     model::{
@@ -203,7 +203,17 @@ impl World {
                     });
                     Tidings { run: run.metadata.name.clone().unwrap(), deliveries: deliveries.collect() }
                 };
-                let tidings = runs.iter().map(one).collect();
+                let mut tidings: Vec<Tidings> = runs.iter().map(one).collect();
+                if let Some(name) = self.sync.status.as_ref().filter(|_| alert_open(&self.sync)).and_then(alert_name) {
+                    let owed = alert_standing(&self.sync, &self.status()).into_iter();
+                    let deliveries = owed.filter(|one| one.state == DeliveryState::Waiting).map(|one| {
+                        self.mails.push((name.clone(), one.to.clone()));
+                        let posted = self.post.get(&one.to).cloned().unwrap_or(Posted::Sent);
+                        posted.delivery(one.kind, &one.to)
+                    });
+                    let deliveries = deliveries.collect();
+                    tidings.push(Tidings { run: name, deliveries });
+                }
                 self.memory.posted = Some(posted(self.memory.posted.as_ref(), tidings, self.now));
                 "deliver".into()
             }
@@ -257,7 +267,8 @@ impl World {
         }
         let file = self.folder.as_ref().ok().and_then(Clone::clone).unwrap_or_else(|| Self::file("a.csv", true)).file;
         status.basis.as_mut().unwrap().modified = Some(file.mtime);
-        status.file = Some(FileReport { name: file.name, size: file.size, sha256: Some("ab".repeat(32)), rows: None });
+        let file = FileReport { name: file.name, size: file.size, sha256: Some("ab".repeat(32)), rows: None };
+        status.file = Some(file).filter(|_| self.run_reason != Reason::NoFile);
         status.guard = Some(GuardReport { removals: 412, ..GuardReport::default() });
         if let Ok(Some(left)) = &self.left {
             leaves(&mut status, left, self.now);
