@@ -84,17 +84,7 @@ impl App {
         let folder = spool.folder(&name)?;
         let spec = run_spec(sync, &name, &request);
         let approval = request.approval.map(|(approval, _)| approval);
-        let job = Job {
-            sync: sync.job.clone(),
-            run: name,
-            mode: request.mode,
-            approval,
-            after: request.after,
-            tried: None,
-            settled: None,
-            requested: false,
-            next: None,
-        };
+        let job = Job { approval, after: request.after, ..Job::new(sync.job.clone(), name, request.mode) };
         let ports = self.ports(&job, watch).await;
         let ended_run = run(&job, &ports, &folder).await;
         for run in killed.iter().filter(|run| **run != job.run) {
@@ -117,17 +107,7 @@ impl App {
         let spool = self.state.spool(&sync.job.sync)?;
         let name = run_name(&sync.job.sync);
         let folder = spool.folder(&name)?;
-        let job = Job {
-            sync: sync.job.clone(),
-            run: name,
-            mode: Mode::Simulation,
-            approval: None,
-            after: None,
-            tried: None,
-            settled: None,
-            requested: false,
-            next: None,
-        };
+        let job = Job::new(sync.job.clone(), name, Mode::Simulation);
         let ports = self.ports(&job, watch).await;
         let previewed = preview(&job, &ports, &folder, rows).await;
         spool.remove(&job.run)?;

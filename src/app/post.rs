@@ -13,7 +13,7 @@ use crate::{
         decide::posted,
         deliveries::{noted, open, trouble},
     },
-    engine::deliver,
+    engine::{REPORT, deliver},
     host::local::ended::ended,
     model::{report::RunReport, view::PostedLast},
     notify,
@@ -86,7 +86,7 @@ impl App {
         if kept.iter().any(|kept| kept.metadata.name.as_deref() == Some(run)) {
             return Ok(());
         }
-        let report = reports.read(id, run, "report.json").await?;
+        let report = reports.read(id, run, REPORT).await?;
         let report: Option<RunReport> = report.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         // One without a report has not ended, and nothing of it has happened.
         let Some(report) = report else { return Ok(()) };

@@ -269,17 +269,7 @@ impl Work for Worker {
             notifier: notify::open(&sync.notice),
             watch,
         };
-        let job = Job {
-            sync,
-            run,
-            mode: Mode::Import,
-            approval: None,
-            after: None,
-            tried: None,
-            settled: None,
-            requested: false,
-            next: None,
-        };
+        let job = Job::new(sync, run, Mode::Import);
         let left = finish(&job, &ports, &folder, aside).await;
         if let Err(error) = tidy(&spool, &job, &*ports.store).await {
             tracing::warn!(%error, "what killed runs left in the spool can't be removed");

@@ -32,17 +32,7 @@ pub async fn browse<S: AsRef<dyn UserStore>>(
     store: impl AsyncFnOnce() -> S,
 ) -> Result<Browsed, RunError> {
     let folder = Folder::list(source).await?;
-    let job = Job {
-        sync: job.clone(),
-        run: String::new(),
-        mode: Mode::Simulation,
-        approval: None,
-        after: None,
-        tried,
-        settled: None,
-        requested: false,
-        next: None,
-    };
+    let job = Job { tried, ..Job::new(job.clone(), String::new(), Mode::Simulation) };
     let (known, unknown) = match folder.files(&job.sync.take).is_empty() {
         true => (folder.unknown(), None),
         false => {

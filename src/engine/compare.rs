@@ -1,6 +1,6 @@
 //! Compare: read the table, and set aside what would change.
 
-use futures::TryStreamExt;
+use futures::{TryStreamExt, stream::BoxStream};
 
 use super::{
     adding::Adding,
@@ -50,30 +50,22 @@ pub(super) async fn compare(
     let mut comparison = Comparison::new(&rules, layout, &deactivated, &scratch);
     file.side.index.forget_seen();
     let mut reading = file.begin();
-    if lookup::may_do(job, file) {
-        while let Some(begun) = &mut reading {
-            match begun.next().await? {
-                Some(batch) => drop(take(ports, layout, file, batch, begun).await?),
-                None => {
-                    reading = None;
-                    file.ended(record);
-                    record.lap(Step::Read);
-                }
-            }
-        }
-    }
-    let looked_up = reading.is_none() && lookup::worth_it(job, ports, layout, file).await?;
-    let mut table = match looked_up {
-        true => lookup::users(job, ports, layout, lookup::keys(file)?),
-        false => ports.store.scan(layout, &job.sync.target.scope, None).await?,
-    };
+    let (mut table, mut looked_up) = (None, false);
     let mut later = Later::new(layout.columns.len(), &scratch);
     let (mut done, mut ended) = (0, false);
     let fence = fence.filter(|_| job.sync.action != Action::Delete && job.sync.target.scope.is_empty());
     let mut adding = Adding::Not;
     while reading.is_some() || !ended {
+        // A small file is read first: it says for whom to look.
+        if table.is_none() && (file.side.whole || !lookup::may_do(job, file)) {
+            looked_up = lookup::worth_it(job, ports, layout, file).await?;
+            table = Some(match looked_up {
+                true => lookup::users(job, ports, layout, lookup::keys(file)?),
+                false => ports.store.scan(layout, &job.sync.target.scope, None).await?,
+            });
+        }
         // Rows of the table that come before the file has said something of them would have to be set aside.
-        let ready = reading.is_none() || done + AHEAD <= u64::from(file.side.index.len());
+        let ahead = reading.is_none() || done + AHEAD <= u64::from(file.side.index.len());
         tokio::select! {
             biased;
             batch = next_batch(&mut reading), if reading.is_some() => match (batch?, &reading) {
@@ -87,7 +79,7 @@ pub(super) async fn compare(
                     record.lap(Step::Read);
                 }
             },
-            batch = table.try_next(), if !ended && ready => match batch? {
+            batch = next_rows(&mut table), if table.is_some() && !ended && ahead => match batch? {
                 None => {
                     ended = true;
                     if let (0, Some(fence), Some(reading)) = (done, fence, &reading) {
@@ -157,6 +149,13 @@ const AHEAD: u64 = 16_384;
 async fn next_batch(reading: &mut Option<Reading>) -> Result<Option<Batch>, RunError> {
     match reading {
         Some(reading) => reading.next().await,
+        None => Ok(None),
+    }
+}
+
+async fn next_rows(table: &mut Option<BoxStream<'_, Result<Rows, StoreError>>>) -> Result<Option<Rows>, StoreError> {
+    match table {
+        Some(table) => table.try_next().await,
         None => Ok(None),
     }
 }

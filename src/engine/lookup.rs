@@ -29,10 +29,10 @@ pub(super) fn may_do(job: &Job, file: &FileRows) -> bool {
     job.sync.action != Action::Mirror && matches!(job.sync.removal, Removal::Delete) && file.size <= SMALL
 }
 
-/// Whether it takes less than reading the table; the file is read.
+/// Whether the file is read, and it takes less than reading the table.
 pub(super) async fn worth_it(job: &Job, ports: &Ports, layout: &Layout, file: &FileRows) -> Result<bool, StoreError> {
     let users = file.side.index.len();
-    if !may_do(job, file) || users > MOST {
+    if !file.side.whole || !may_do(job, file) || users > MOST {
         return Ok(false);
     }
     let far_larger = u64::from(users) * TIMES + 1;

@@ -47,5 +47,6 @@ pub use outcome::{Ended, RunError, TakenOver};
 pub use patience::Patience;
 pub use preview::{Preview, PreviewMapped, PreviewRow, preview};
 pub use probe::probe;
+pub use report::REPORT;
 pub use run::{attempt, run};
 pub use settle::finish;

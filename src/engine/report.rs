@@ -41,7 +41,7 @@ use crate::{
 };
 
 /// The report itself, for programs.
-pub(super) const REPORT: &str = "report.json";
+pub const REPORT: &str = "report.json";
 /// The same for people; other files are there when there is something to put into them.
 pub(super) const PAGE: &str = "report.html";
 

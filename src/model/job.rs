@@ -84,6 +84,14 @@ pub struct Job {
     pub next: Option<Timestamp>,
 }
 
+impl Job {
+    /// A run of which nothing more is known.
+    pub fn new(sync: SyncJob, run: String, mode: Mode) -> Self {
+        let (approval, after, tried, settled, requested, next) = Default::default();
+        Self { sync, run, mode, approval, after, tried, settled, requested, next }
+    }
+}
+
 /// A person's word that one file may be imported although a safeguard was breached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
