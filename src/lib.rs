@@ -13,6 +13,7 @@
 //! | [`source`] | adapters that fetch files: a directory, SFTP, FTP |
 //! | [`store`] | adapters that hold users: SQLite, PostgreSQL, MariaDB and MySQL |
 //! | [`beneath`] | folders of this machine, opened so that no link leads out of the one that may be used |
+//! | [`trust`] | which certificates are believed, and in plain words why one is not |
 //! | [`engine`] | the run: file → rows → plan → applied → report; effects only through [`ports`] |
 //! | [`control`] | pure: validate a manifest, compute a schedule, decide what to do next, say how it is |
 //! | [`sync`] | pure: decode, map, compare, guard, render |
@@ -35,3 +36,4 @@ pub mod source;
 pub mod store;
 pub mod sync;
 pub mod telemetry;
+pub mod trust;

@@ -38,6 +38,13 @@ const COMBINATIONS: &[&[&str]] = &[
         "operator.extraArgs={--max-concurrent-runs=1}",
     ],
     &["crds.install=false", "rbac.create=false", "serviceAccount.create=false", "serviceAccount.name=given"],
+    &[
+        "reports.url=s3://reports/usersync",
+        "reports.existingSecret=reports-s3",
+        "reports.ttl=90d",
+        "storage.ephemeral=true",
+    ],
+    &["reports.url=s3://reports", "storage.ephemeral=true", "replicas=2"],
     &["imagePullSecrets[0].name=registry", "priorityClassName=system-cluster-critical", "nodeSelector.disk=fast"],
 ];
 
@@ -84,6 +91,9 @@ fn what_contradicts_itself_is_refused() {
         ("replicas=2", "more than one replica needs ReadWriteMany"),
         ("replicas=2,storage.ephemeral=true", "a second replica can't read the first one's reports"),
         ("storage.ephemeral=true,storage.existingClaim=reports", "either ephemeral or an existingClaim"),
+        ("reports.existingSecret=s3", "reports.existingSecret is for reports.url"),
+        ("reports.url=https://reports", "does not match pattern"),
+        ("reports.ttl=90", "does not match pattern"),
         ("serviceAccount.create=false", "serviceAccount.name must say which one is used"),
         ("replica=2", "'replica' not allowed"),
         ("namespaces={Not A Name}", "does not match pattern"),
@@ -148,6 +158,8 @@ fn values_reach_the_operator() {
         "operator.instance=east",
         "operator.graceSeconds=5",
         "operator.maxConcurrentRuns=7",
+        "reports.url=s3://reports/usersync",
+        "reports.ttl=90d",
     ]);
     for expected in [
         "--namespace=people",
@@ -156,9 +168,21 @@ fn values_reach_the_operator() {
         "--instance=east",
         "--grace=5s",
         "--max-concurrent-runs=7",
+        "--reports=s3://reports/usersync",
+        "--report-ttl=90d",
     ] {
         assert!(set.iter().any(|argument| argument == expected), "{expected} is not in {set:?}");
     }
+}
+
+#[test]
+fn the_environment_comes_from_a_secret() {
+    let container = |values: &[&str]| {
+        of_kind(&rendered(values), "Deployment")[0]["spec"]["template"]["spec"]["containers"][0].clone()
+    };
+    assert_eq!(container(&[])["envFrom"], Value::Null);
+    let with = container(&["reports.url=s3://reports", "reports.existingSecret=reports-s3"]);
+    assert_eq!(with["envFrom"], json!([{"secretRef": {"name": "reports-s3"}}]));
 }
 
 /// Whatever the values: the program knows each argument.

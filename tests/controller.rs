@@ -323,3 +323,30 @@ async fn runs_that_wait_for_their_server_keep_no_turn() {
     running.stop.cancel();
     running.task.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_of_a_run_goes_first_and_delays_nothing_where_it_can_not() {
+    let world = World::new();
+    let running = world.start(4, GRACE);
+    world.put("a", "hr", |sync| sync.spec.history.successful = 1);
+    let names = |world: &World| world.objects.lock().unwrap().runs.keys().cloned().collect::<Vec<_>>();
+    world.annotate("a", "hr", UPDATE_NOW, "1");
+    world.until("the first run", |world| world.reasons() == ["Completed"]).await;
+    let first = names(&world);
+    world.annotate("a", "hr", UPDATE_NOW, "2");
+    world.until("the first is forgotten", |world| names(world).len() == 1 && names(world) != first).await;
+    assert_eq!(*world.forgotten.lock().unwrap(), first);
+    world.keeps.store(true, Ordering::SeqCst);
+    for token in ["3", "4"] {
+        world.annotate("a", "hr", UPDATE_NOW, token);
+        world
+            .until("a run ends all the same", |world| {
+                world.status("a", "hr").last_completed_update_now.as_deref() == Some(token)
+            })
+            .await;
+    }
+    world.until("it was tried", |world| world.forgotten.lock().unwrap().len() == 2).await;
+    assert_eq!(names(&world).len(), 3, "they stay until it works");
+    running.stop.cancel();
+    running.task.await.unwrap();
+}

@@ -4,13 +4,14 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::Worker;
+use super::{Worker, operator::expiring};
 use crate::{
     engine::controller::{Controller, Options},
     host::local::{
@@ -19,6 +20,7 @@ use crate::{
         watch::changes,
     },
     model::job::Bounds,
+    reports::{self, ReportsAt},
     telemetry::{
         Metrics,
         server::{Ready, listen, serve},
@@ -32,6 +34,10 @@ pub struct Local {
     pub folder: PathBuf,
     /// Where state is kept; None: beside the manifests.
     pub data: Option<PathBuf>,
+    /// Where reports are kept; None: with the state.
+    pub reports: Option<ReportsAt>,
+    /// How long they are kept; None: as long as their runs, and those of syncs that are gone for ever.
+    pub report_ttl: Option<Duration>,
     /// Secrets as Kubernetes mounts them: DIR/NAME/KEY.
     pub secrets: Option<PathBuf>,
     /// How runs are carried out.
@@ -60,6 +66,7 @@ impl Local {
         metrics.leading(true);
         let host_of_runs = Arc::new(host.clone());
         let work = self.worker(host_of_runs.clone(), &state)?;
+        let _expiring = self.report_ttl.map(|ttl| expiring(&work, ttl));
         let controller = Controller::new(host_of_runs, work, metrics, self.options);
         controller.run(changes(host, stop.clone()), stop).await;
         info!("ended");
@@ -71,7 +78,12 @@ impl Local {
             std::path::absolute(path).with_context(|| format!("{}: the current folder is gone", path.display()))
         };
         let bounds = Bounds::Anywhere(absolute(&self.folder)?);
-        let (data, reports) = (absolute(state.root())?, absolute(&state.reports())?);
+        let reports = match &self.reports {
+            None => ReportsAt::Folder(absolute(&state.reports())?),
+            Some(ReportsAt::Folder(folder)) => ReportsAt::Folder(absolute(folder)?),
+            Some(bucket) => bucket.clone(),
+        };
+        let (data, reports) = (absolute(state.root())?, reports::open(&reports)?);
         let worker = Worker::new(host, self.instance.clone(), data, reports, move |_| bounds.clone());
         Ok(Arc::new(worker.with_logins(self.logins)))
     }

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     api::{Mode, Trigger, UserSync, UserSyncRunSpec},
-    engine::{Ended, Preview, RunError, preview, run},
+    engine::{Ended, Preview, RunError, preview, run, unpublished},
     host::local::{
         ended::{NO_UID, ended},
         state::{Spool, State},
@@ -32,8 +32,8 @@ use crate::{
         job::{Approval, Job, SyncId, SyncJob},
     },
     notify,
-    ports::{Ports, StoreError, UserStore, Watch},
-    reports::folder::Folder,
+    ports::{Ports, ReportStore, StoreError, UserStore, Watch},
+    reports::{self, ReportsAt, folder::Folder},
     source::{self, servers::Servers},
     store,
 };
@@ -41,7 +41,13 @@ use crate::{
 /// A process at work on one state folder.
 pub struct App {
     state: State,
+    reports: Arc<dyn ReportStore>,
     servers: Servers,
+}
+
+/// A file of a run's report by its address in a bucket, with what this process's environment says. None: it is not there.
+pub async fn fetch_report(address: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    Ok(reports::fetch(address).await?)
 }
 
 /// A sync as it was written, and as a run needs it.
@@ -66,7 +72,15 @@ pub struct Request {
 impl App {
     /// Opens the state folder; makes it when it is missing.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
-        Ok(Self { state: State::open(folder)?, servers: Servers::default() })
+        let state = State::open(folder)?;
+        let reports = Arc::new(Folder::new(state.reports()));
+        Ok(Self { state, reports, servers: Servers::default() })
+    }
+
+    /// The same, with its reports elsewhere.
+    pub fn with_reports(mut self, at: &ReportsAt) -> anyhow::Result<Self> {
+        self.reports = reports::open(at)?;
+        Ok(self)
     }
 
     /// The state folder.
@@ -118,7 +132,7 @@ impl App {
         Ports {
             source: source::open(&job.sync.source, &self.servers),
             store: store::open(&job.sync, &self.state.users_db(), job.mode).await,
-            reports: Arc::new(Folder::new(self.state.reports())),
+            reports: self.reports.clone(),
             notifier: notify::open(&job.sync.notice),
             watch,
         }
@@ -137,7 +151,12 @@ impl App {
 async fn tidy(spool: &Spool, job: &Job, store: &dyn UserStore) -> anyhow::Result<()> {
     let open: Result<Vec<_>, StoreError> = store.unfinished(&job.sync.sync).await;
     if let Ok(open) = open {
-        let open: Vec<_> = open.into_iter().map(|row| row.run).collect();
+        let mut open: Vec<_> = open.into_iter().map(|row| row.run).collect();
+        for run in spool.runs()? {
+            if unpublished(&spool.folder(&run)?) {
+                open.push(run);
+            }
+        }
         spool.clean(&open)?;
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! The operator: a cluster as the host, the engine in this process as its work.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::info;
 
 use super::Worker;
@@ -15,6 +15,8 @@ use crate::{
         lease::Election,
     },
     model::job::Bounds,
+    ports::ReportStore,
+    reports::{self, ReportsAt},
     telemetry::{
         Metrics,
         server::{Ready, listen, serve},
@@ -33,7 +35,9 @@ pub struct Operator {
     /// Where runs keep what they must remember.
     pub data: PathBuf,
     /// Where reports are kept.
-    pub reports: PathBuf,
+    pub reports: ReportsAt,
+    /// How long they are kept; None: as long as their runs, and those of syncs that are gone for ever.
+    pub report_ttl: Option<Duration>,
     /// Folders and SQLite files lie in this absolute folder's NAMESPACE; None: no sync may name any.
     pub directory_root: Option<PathBuf>,
     /// Tells installations apart that write to one database.
@@ -49,6 +53,7 @@ impl Operator {
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         std::fs::create_dir_all(&self.data)
             .with_context(|| format!("{} can't be made; name another folder with --data", self.data.display()))?;
+        let reports = reports::open(&self.reports)?;
         let client = connect().await?;
         let name = own_name();
         let host = Arc::new(KubeHost::new(client.clone(), &self.namespaces, &name).within(self.bounds()));
@@ -69,7 +74,9 @@ impl Operator {
             () = stop.cancelled() => return Ok(()),
         };
         metrics.leading(true);
-        let controller = Controller::new(host.clone(), self.worker(host.clone()), metrics, self.options);
+        let worker = self.worker(host.clone(), reports);
+        let _expiring = self.report_ttl.map(|ttl| expiring(&worker, ttl));
+        let controller = Controller::new(host.clone(), worker, metrics, self.options);
         tokio::select! {
             () = controller.run(host.changes(), stop) => {}
             why = leadership.keep() => bail!("this replica leads no more, and ends: {why}"),
@@ -84,10 +91,15 @@ impl Operator {
         self.directory_root.clone().map_or(Bounds::Nowhere, Bounds::Below)
     }
 
-    fn worker(&self, host: Arc<KubeHost>) -> Arc<Worker> {
+    fn worker(&self, host: Arc<KubeHost>, reports: Arc<dyn ReportStore>) -> Arc<Worker> {
         let bounds = self.bounds();
-        let (data, reports) = (self.data.clone(), self.reports.clone());
-        let worker = Worker::new(host, self.instance.clone(), data, reports, move |_| bounds.clone());
+        let worker = Worker::new(host, self.instance.clone(), self.data.clone(), reports, move |_| bounds.clone());
         Arc::new(worker.with_logins(self.logins))
     }
+}
+
+/// Removes old reports, until what is returned is dropped.
+pub(super) fn expiring(worker: &Arc<Worker>, ttl: Duration) -> AbortOnDropHandle<()> {
+    let worker = worker.clone();
+    AbortOnDropHandle::new(tokio::spawn(async move { worker.expire(ttl).await }))
 }

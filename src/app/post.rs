@@ -18,7 +18,6 @@ use crate::{
     model::{report::RunReport, view::PostedLast},
     notify,
     ports::ReportStore,
-    reports::folder::Folder,
 };
 
 /// How long it is tried.
@@ -46,12 +45,12 @@ impl App {
         }
         // Nobody else sends the same meanwhile.
         let _alone = self.state.spool(id)?;
-        let (reports, notifier) = (Folder::new(self.state.reports()), notify::open(&sync.job.notice));
+        let (reports, notifier) = (self.reports.clone(), notify::open(&sync.job.notice));
         let until = tokio::time::Instant::now() + PATIENCE;
         let mut last: Option<PostedLast> = None;
         loop {
             let mut runs = self.owing(sync, only)?;
-            let tidings = deliver(id, &runs, &reports, &*notifier).await;
+            let tidings = deliver(id, &runs, &*reports, &*notifier).await;
             let now = Timestamp::now();
             let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
             for (run, tidings) in runs.iter_mut().zip(&tidings) {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use tokio_util::task::AbortOnDropHandle;
@@ -22,7 +22,7 @@ use crate::{
         schedule::{full_name, next},
         told::{self, run_status},
     },
-    engine::{Patience, alert_parcels, attempt, deliver, finish, probe, sight},
+    engine::{Patience, alert_parcels, attempt, deliver, expire, finish, probe, sight},
     host::local::state::{Spool, StateError},
     model::{
         condition::ConditionReason,
@@ -37,8 +37,7 @@ use crate::{
         view::Order,
     },
     notify,
-    ports::{Host, HostError, Notifier, Ports, Source, UserStore, Watch, Work},
-    reports::folder::Folder,
+    ports::{Host, HostError, Notifier, Ports, ReportStore, Source, UserStore, Watch, Work},
     source::{self, servers::Servers},
     store,
 };
@@ -48,6 +47,10 @@ use crate::{
 const LOCK: Duration = Duration::from_secs(15);
 /// How often it looks whether that has happened.
 const LOCK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Old reports are looked for once an hour, but more often where they live for less than a day.
+const LONGEST: Duration = Duration::from_secs(3600);
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// What is said of a run that panicked.
 const DEFECT: &str = "a defect of UserSync broke the run off: nothing of it was written, unless the ledger says so. The log \
@@ -62,29 +65,22 @@ pub struct Worker {
     host: Arc<dyn Host>,
     instance: String,
     data: PathBuf,
-    reports: Folder,
+    reports: Arc<dyn ReportStore>,
     bounds: Arc<BoundsOf>,
     servers: Servers,
 }
 
 impl Worker {
     /// Works for `host`. `instance` tells installations apart that write to one database; `data` holds the spool and the
-    /// embedded database, `reports` the reports: both are made when they are needed.
+    /// embedded database, and is made when it is needed.
     pub fn new(
         host: Arc<dyn Host>,
         instance: String,
         data: PathBuf,
-        reports: PathBuf,
+        reports: Arc<dyn ReportStore>,
         bounds: impl Fn(&Key) -> Bounds + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            host,
-            instance,
-            data,
-            reports: Folder::new(reports),
-            bounds: Arc::new(bounds),
-            servers: Servers::default(),
-        }
+        Self { host, instance, data, reports, bounds: Arc::new(bounds), servers: Servers::default() }
     }
 
     /// The same, with at most so many logins at once on each server.
@@ -99,6 +95,25 @@ impl Worker {
         let references = self.host.references(&key.namespace, &sync.spec).await?;
         let job = bounded_job(sync, &self.instance, &references, &(self.bounds)(&key)).map_err(missing);
         Ok((references, job))
+    }
+
+    /// Removes the reports that are older than that, again and again.
+    pub async fn expire(&self, ttl: Duration) {
+        let pause = (ttl / 24).clamp(SHORTEST, LONGEST);
+        loop {
+            tokio::time::sleep(pause).await;
+            let before = SignedDuration::try_from(ttl).ok().and_then(|ttl| Timestamp::now().checked_sub(ttl).ok());
+            let Some(before) = before else { return };
+            let unfinished = |sync: &Key, run: &str| {
+                let (namespace, name) = (sync.namespace.clone(), sync.name.clone());
+                Spool::holds(&self.data, &SyncId { instance: self.instance.clone(), namespace, name }, run)
+            };
+            match expire(&*self.host, &*self.reports, before, &unfinished).await {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(removed, "old reports are removed"),
+                Err(error) => tracing::warn!("old reports can't be removed now, which is tried again: {error}"),
+            }
+        }
     }
 
     fn sync_id(&self, metadata: &ObjectMeta) -> SyncId {
@@ -175,7 +190,7 @@ impl Worker {
         let ports = Ports {
             source: self.source(&job.sync, watch.clone()),
             store: self.store(&job.sync, job.mode).await,
-            reports: Arc::new(self.reports.clone()),
+            reports: self.reports.clone(),
             notifier: notify::open(&job.sync.notice),
             watch,
         };
@@ -265,7 +280,7 @@ impl Work for Worker {
         let ports = Ports {
             source: self.source(&sync, watch.clone()),
             store: self.store(&sync, Mode::Import).await,
-            reports: Arc::new(self.reports.clone()),
+            reports: self.reports.clone(),
             notifier: notify::open(&sync.notice),
             watch,
         };
@@ -287,13 +302,23 @@ impl Work for Worker {
                 Ok(notice) => notify::open(&notice),
                 Err(failure) => Arc::new(Mute(failure.message)),
             };
-            tidings.extend(deliver(&id, runs, &self.reports, &*notifier).await);
+            tidings.extend(deliver(&id, runs, &*self.reports, &*notifier).await);
         }
         if alert_open(sync) {
             tidings.push(self.alert(sync).await);
         }
         tidings.iter().for_each(log);
         tidings
+    }
+
+    async fn forget(&self, run: &UserSyncRun) -> Result<(), String> {
+        let Key { namespace, .. } = key(&run.metadata);
+        let id = SyncId { instance: self.instance.clone(), namespace, name: run.spec.sync.clone() };
+        let name = run.metadata.name.as_deref().unwrap_or_default();
+        if Spool::holds(&self.data, &id, name) {
+            return Err(format!("run {name} has something left to do"));
+        }
+        self.reports.remove(&id, name).await.map_err(|error| error.to_string())
     }
 
     async fn run(&self, order: &Order, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, HostError> {

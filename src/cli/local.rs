@@ -4,8 +4,12 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 
-use super::{Exit, signals::until_signalled};
-use crate::{api::duration::Duration, app::Local, engine::controller::Options};
+use super::{
+    Exit,
+    reports::{ttl, usable},
+    signals::until_signalled,
+};
+use crate::{api::duration::Duration, app::Local, engine::controller::Options, reports::ReportsAt};
 
 /// Arguments of `usersync local`.
 #[derive(Debug, Args)]
@@ -25,6 +29,12 @@ pub struct LocalArgs {
     /// Where state is kept [default: .usersync in the folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Where reports are kept: a folder or s3://BUCKET/PREFIX [default: with the state]
+    #[arg(long, value_name = "DIR")]
+    reports: Option<ReportsAt>,
+    /// Remove reports older than this, such as 90d, also those of syncs that are gone; others go with their runs
+    #[arg(long, value_name = "DURATION", value_parser = ttl)]
+    report_ttl: Option<std::time::Duration>,
     /// Secrets as Kubernetes mounts them: DIR/NAME/KEY
     #[arg(long, value_name = "DIR")]
     secrets: Option<PathBuf>,
@@ -51,9 +61,14 @@ pub fn local(args: LocalArgs) -> anyhow::Result<Exit> {
         eprintln!("usersync: {}: there is no such folder: name the folder of the manifests", args.folder.display());
         return Ok(Exit::Usage);
     }
+    if args.reports.as_ref().is_some_and(|reports| !usable(reports)) {
+        return Ok(Exit::Usage);
+    }
     let local = Local {
         folder: args.folder,
         data: args.data,
+        reports: args.reports,
+        report_ttl: args.report_ttl,
         secrets: args.secrets,
         logins: usize::from(args.max_logins_per_server),
         options: Options { max_concurrent_runs: usize::from(args.max_concurrent_runs), grace: args.grace.get() },

@@ -11,6 +11,7 @@ mod operator;
 mod output;
 mod preview;
 mod progress;
+mod reports;
 mod run;
 mod schedule;
 mod signals;

@@ -5,8 +5,12 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::Context;
 use clap::Args;
 
-use super::{Exit, signals::until_signalled};
-use crate::{api::duration::Duration, app::Operator, engine::controller::Options};
+use super::{
+    Exit,
+    reports::{ttl, usable},
+    signals::until_signalled,
+};
+use crate::{api::duration::Duration, app::Operator, engine::controller::Options, reports::ReportsAt};
 
 /// Arguments of `usersync operator`.
 #[derive(Debug, Args)]
@@ -34,9 +38,12 @@ pub struct OperatorArgs {
     /// Where runs keep what they must remember
     #[arg(long, value_name = "DIR", default_value = "/var/lib/usersync")]
     data: PathBuf,
-    /// Where reports are kept: a folder [default: reports in the folder of --data]
-    #[arg(long, value_name = "DIR", value_parser = reports)]
-    reports: Option<PathBuf>,
+    /// Where reports are kept: a folder or s3://BUCKET/PREFIX [default: reports in the folder of --data]
+    #[arg(long, value_name = "DIR")]
+    reports: Option<ReportsAt>,
+    /// Remove reports older than this, such as 90d, also those of syncs that are gone; others go with their runs
+    #[arg(long, value_name = "DURATION", value_parser = ttl)]
+    report_ttl: Option<std::time::Duration>,
     /// Syncs may use folders and SQLite files in DIR/NAMESPACE [default: none]
     #[arg(long, value_name = "DIR")]
     directory_root: Option<PathBuf>,
@@ -59,13 +66,6 @@ fn name(text: &str) -> Result<String, String> {
     if good { Ok(text.to_owned()) } else { Err("this is no name of a namespace: a-z, 0-9 and - inside".to_owned()) }
 }
 
-fn reports(text: &str) -> Result<PathBuf, String> {
-    match text.split_once("://") {
-        Some((scheme, _)) => Err(format!("reports are kept in a folder: {scheme}:// is not available in this version")),
-        None => Ok(PathBuf::from(text)),
-    }
-}
-
 /// Works until it is told to stop.
 pub fn operator(args: OperatorArgs) -> anyhow::Result<Exit> {
     let directory_root = args.directory_root.map(|root| {
@@ -73,13 +73,21 @@ pub fn operator(args: OperatorArgs) -> anyhow::Result<Exit> {
     });
     // Reports are named in a status, which is read elsewhere.
     let data = std::path::absolute(&args.data)?;
-    let reports = std::path::absolute(args.reports.unwrap_or_else(|| data.join("reports")))?;
+    let reports = match args.reports {
+        None => ReportsAt::Folder(data.join("reports")),
+        Some(ReportsAt::Folder(folder)) => ReportsAt::Folder(std::path::absolute(folder)?),
+        Some(bucket) => bucket,
+    };
+    if !usable(&reports) {
+        return Ok(Exit::Usage);
+    }
     let operator = Operator {
         namespaces: args.namespaces,
         logins: usize::from(args.max_logins_per_server),
         options: Options { max_concurrent_runs: usize::from(args.max_concurrent_runs), grace: args.grace.get() },
         data,
         reports,
+        report_ttl: args.report_ttl,
         directory_root: directory_root.transpose()?,
         instance: args.instance,
         metrics: args.metrics,
@@ -102,7 +110,5 @@ mod tests {
         for bad in ["", "People", "-a", "a-", "a.b", &"a".repeat(64)] {
             assert!(name(bad).is_err(), "{bad}");
         }
-        assert!(reports("/var/reports").is_ok());
-        assert!(reports("s3://bucket/x").is_err_and(|why| why.contains("s3://")));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use super::{Exit, input, output, progress, style};
+use super::{Exit, input, output, progress, reports::usable, style};
 use crate::{
     api::{Mode, Select},
     app::{App, Request, Sync},
@@ -13,6 +13,7 @@ use crate::{
         job::Approval,
         reason::{Reason, Verdict},
     },
+    reports::ReportsAt,
     sync::render::summary::summary,
 };
 
@@ -38,6 +39,9 @@ pub struct RunArgs {
     /// How results are printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
+    /// Where reports are kept: a folder or s3://BUCKET/PREFIX [default: with the state]
+    #[arg(long, value_name = "DIR")]
+    reports: Option<ReportsAt>,
     #[command(flatten)]
     place: input::Place,
 }
@@ -76,7 +80,13 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         );
         return Ok(Exit::Usage);
     }
-    let app = App::open(&args.place.folder(&args.manifests))?;
+    if args.reports.as_ref().is_some_and(|reports| !usable(reports)) {
+        return Ok(Exit::Usage);
+    }
+    let mut app = App::open(&args.place.folder(&args.manifests))?;
+    if let Some(reports) = &args.reports {
+        app = app.with_reports(reports)?;
+    }
     let runtime = tokio::runtime::Runtime::new()?;
     let mut exits = Vec::new();
     for sync in &syncs {
@@ -138,7 +148,8 @@ fn print(ended: &Ended, args: &RunArgs) -> anyhow::Result<()> {
 
 /// The arguments that an approval of this run needs too.
 fn typed(args: &RunArgs) -> Vec<String> {
-    [args.manifests.typed(), args.place.typed()].concat()
+    let reports = args.reports.iter().flat_map(|reports| ["--reports".to_owned(), reports.to_string()]);
+    [args.manifests.typed(), args.place.typed(), reports.collect()].concat()
 }
 
 fn exit(reason: Reason) -> Exit {

@@ -96,6 +96,18 @@ pub fn claimed(sync: &UserSync, status: &UserSyncStatus, approved: &[Cause]) -> 
     causes.into_iter().find(|cause| run_name(sync, cause) == name)
 }
 
+/// A sync's name that is longer is cut in its runs' names.
+const CUT: usize = 200;
+
+/// Whether a run of this name may be one of that sync: its name, as far as there was room, and a digest.
+pub fn may_be_of(run: &str, sync: &str) -> bool {
+    let Some(at) = run.len().checked_sub(2 * DIGEST + 1) else { return false };
+    let Some((prefix, digest)) = run.split_at_checked(at) else { return false };
+    let digest = digest.strip_prefix('-').unwrap_or_default();
+    let fits = prefix == sync || (prefix.len() >= CUT && sync.starts_with(prefix));
+    fits && digest.len() == 2 * DIGEST && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// SHA-256 over a run's spec, in hexadecimal.
 pub fn run_digest(run: &UserSyncRun) -> String {
     // Types whose keys are texts, with their fields in a fixed order: they always become the same JSON.

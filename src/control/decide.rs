@@ -82,7 +82,7 @@ fn on_its_way(view: &View, sync: &UserSync, status: &UserSyncStatus, memory: &Me
     if let Some(stray) = stray(&view.runs) {
         return Decision::End(Box::new(stray.clone()), Box::new(told::refused(written)));
     }
-    if view.live {
+    if view.live && memory.forgetting.is_none_or(|until| until <= now) {
         let expired = expired(sync, &view.runs);
         if !expired.is_empty() {
             return Decision::Forget(expired);

@@ -17,7 +17,7 @@ use crate::{
         usersync::{report::EmailSpec, status::FileAlert},
     },
     model::{
-        condition::{ConditionReason, FILE_OVERDUE},
+        condition::{ConditionReason, FILE_OVERDUE, UNFINISHED},
         job::SyncId,
         letter::LetterKind,
         reason::Reason,
@@ -48,8 +48,10 @@ pub fn owed(run: &UserSyncRun) -> Vec<(DeliveryKind, String)> {
     let committed =
         run.spec.mode == Mode::Import && [Reason::Completed, Reason::CompletedWithRejects].contains(&reason);
     let published = status.reports.as_ref().is_some_and(|reports| reports.report.is_some());
-    // The report of a committed run is published sooner or later; what else has none never has.
-    if !committed && !published {
+    let not_yet = ConditionReason::ReportNotPublished.as_str();
+    let later = status.conditions.iter().any(|said| said.type_ == UNFINISHED && said.reason == not_yet);
+    // The report of a committed run is published sooner or later; what else has none, and does not say so, never has.
+    if !committed && !published && !later {
         return Vec::new();
     }
     let requested = requested(run);

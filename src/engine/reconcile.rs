@@ -9,6 +9,7 @@ use tracing::Instrument;
 use super::{
     ask::ask,
     attempts,
+    forget::forget,
     post::post,
     world::{AtWork, World},
 };
@@ -58,10 +59,11 @@ pub(super) async fn reconcile(world: &Arc<World>, key: &Key) -> Result<Option<Ti
             }
             return Ok(until);
         }
-        let asks = matches!(
-            decision,
-            Decision::Probe { .. } | Decision::Look { .. } | Decision::Finish { .. } | Decision::Deliver(_)
-        );
+        let asks = match &decision {
+            Decision::Probe { .. } | Decision::Look { .. } | Decision::Finish { .. } | Decision::Deliver(_) => true,
+            Decision::Forget(runs) => !claims(&view, runs),
+            _ => false,
+        };
         let (version, overtaken) = match step(world, key, &view, &decision).await {
             Ok(version) => (version, false),
             // Somebody else wrote meanwhile: what is there now says what to do.
@@ -108,11 +110,13 @@ async fn step(world: &Arc<World>, key: &Key, view: &View, decision: &Decision) -
                 run.hurry.notify_one();
             }
         }
-        Decision::Forget(runs) => {
+        // A run of somebody else that has the name of the one that is claimed.
+        Decision::Forget(runs) if claims(view, runs) => {
             for run in runs {
                 world.host.delete_run(&run.metadata).await?;
             }
         }
+        Decision::Forget(runs) => forget(world, key, runs),
         Decision::Probe { .. } | Decision::Look { .. } | Decision::Finish { .. } => {
             if let Ok(sync) = &view.sync {
                 ask(world, key, sync, decision);
@@ -121,6 +125,12 @@ async fn step(world: &Arc<World>, key: &Key, view: &View, decision: &Decision) -
         Decision::Wait(_) | Decision::Refresh => {}
     }
     Ok(None)
+}
+
+/// Whether one of these runs has the name of the run that the status has claimed.
+fn claims(view: &View, runs: &[UserSyncRun]) -> bool {
+    let claimed = view.sync.as_ref().ok().and_then(|sync| sync.status.as_ref()?.active_run.as_ref());
+    claimed.is_some_and(|name| runs.iter().any(|run| run.metadata.name.as_ref() == Some(name)))
 }
 
 async fn note(world: &World, view: &View, status: &UserSyncStatus) -> Result<Option<String>, HostError> {

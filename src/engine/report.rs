@@ -14,7 +14,7 @@ use super::{
     letters,
     outcome::{Ended, Ending, Record, RunError, Told},
     read::FileRows,
-    spool,
+    spool, unpublished,
 };
 use crate::{
     api::Action,
@@ -235,9 +235,9 @@ pub(super) async fn conclude(
     };
     let done = match told {
         Told::Settled => Ok(()),
-        Told::Staged => publish(job, ports, &spool::report(spool)).await,
+        Told::Staged => publish_or_wait(job, ports, spool, &spool::report(spool), &mut record).await,
         Told::Nothing => match prepare(job, ports, spool, &mut record, reason, &message) {
-            Ok(()) => publish(job, ports, &spool::ending(spool)).await,
+            Ok(()) => publish_or_wait(job, ports, spool, &spool::ending(spool), &mut record).await,
             Err(error) => Err(error.to_string()),
         },
     };
@@ -255,6 +255,19 @@ pub(super) async fn conclude(
         last: record.last.map(|row| row.run),
         unfinished: record.unfinished,
     }
+}
+
+/// Publishes the report of a run that wrote nothing but it, or has it wait until that works.
+async fn publish_or_wait(
+    job: &Job,
+    ports: &Ports,
+    spool: &Path,
+    staged: &Path,
+    record: &mut Record,
+) -> Result<(), String> {
+    let Err(why) = publish(job, ports, staged).await else { return Ok(()) };
+    record.reports = Default::default();
+    unpublished::wait(job, spool, staged, &why, record).map_err(|error| format!("{why}; nor can it wait: {error}"))
 }
 
 fn prepare(

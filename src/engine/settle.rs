@@ -7,6 +7,7 @@ use super::{
     outcome::{Record, RunError},
     report::{PAGE, REPORT},
     spool,
+    unpublished::publish_earlier,
 };
 use crate::{
     api::Mode,
@@ -48,6 +49,7 @@ pub(super) async fn earlier_runs(job: &Job, ports: &Ports, spool: &Path, record:
     if job.mode == Mode::Simulation {
         return;
     }
+    publish_earlier(job, ports, spool, record).await;
     match ports.store.unfinished(&job.sync.sync).await {
         Ok(rows) => {
             for row in rows {
@@ -62,13 +64,14 @@ pub(super) async fn earlier_runs(job: &Job, ports: &Ports, spool: &Path, record:
 /// Finishes what runs left to do, without a run: what earlier ones committed, and files that failed ones could not set aside.
 /// Says what is still left. A source that can't be used at all is a failure: nothing was tried.
 pub async fn finish(job: &Job, ports: &Ports, spool: &Path, aside: &[Fetched]) -> Result<Option<Unfinished>, Failure> {
+    let mut record = Record::begin(job);
+    record.warnings.clear();
+    publish_earlier(job, ports, spool, &mut record).await;
     let rows = ports.store.unfinished(&job.sync.sync).await.map_err(|error| RunError::from(error).failure())?;
     let moves = rows.iter().filter(|row| row.open.contains(&OpenStep::Archive)).map(|row| &row.file);
     if let Some(first) = moves.chain(aside.iter().map(|file| &file.stamp)).next() {
         ports.source.stat(&first.name).await.map_err(|error| RunError::from(error).failure())?;
     }
-    let mut record = Record::begin(job);
-    record.warnings.clear();
     for row in rows {
         let theirs = spool.parent().map_or_else(|| spool.join(&row.run), |beside| beside.join(&row.run));
         open_steps(job, ports, &theirs, &row, &mut record).await;

@@ -23,6 +23,11 @@ pub(super) fn ending(spool: &Path) -> PathBuf {
     spool.join("ending")
 }
 
+/// The folder in which the report of a run that wrote nothing but it waits until it is published.
+pub(super) fn unpublished(spool: &Path) -> PathBuf {
+    spool.join("unpublished")
+}
+
 /// Makes a file that only this account may read: what people's files say is in it.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     File::options().write(true).create(true).truncate(true).mode(0o600).open(path)

@@ -62,7 +62,7 @@ reasons! {
         FileNotMoved,
         /// The file that can't be imported could not be moved or deleted, as `afterFailure` says.
         FileNotSetAside,
-        /// The report of an import could not be published.
+        /// The report of a run could not be published.
         ReportNotPublished,
         /// The mail server did not answer, broke off, or asks to come back later: it is tried again.
         MailUnreachable,

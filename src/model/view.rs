@@ -64,6 +64,8 @@ pub struct Memory {
     pub posting: bool,
     /// The last try to send what runs owe.
     pub posted: Option<PostedLast>,
+    /// Until then no runs are forgotten: some are being forgotten just now, or could not be.
+    pub forgetting: Option<Timestamp>,
 }
 
 /// A question that was put and has no answer yet. It ends, sooner or later, and then everything is looked at again.

@@ -6,7 +6,6 @@
 //! | `webhook` | posts a signed summary to a URL |
 
 mod email;
-mod trust;
 mod webhook;
 
 use std::{path::Path, sync::Arc};

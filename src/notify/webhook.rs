@@ -11,7 +11,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Client, Error, StatusCode, Url, header::CONTENT_TYPE, redirect::Policy};
 use sha2::Sha256;
 
-use super::trust;
 use crate::{
     model::{
         condition::ConditionReason,
@@ -20,6 +19,7 @@ use crate::{
         secret::Secret,
     },
     sync::render::text::visible_cut,
+    trust,
 };
 
 /// Until the connection stands, and until the answer is there.

@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
 
@@ -28,6 +29,7 @@ use crate::model::{
     reason::Reason,
     report::Reports,
     rows::Rows,
+    sync::Key,
 };
 
 /// What a run touches the world through.
@@ -296,9 +298,28 @@ pub trait ReportStore: Send + Sync {
     /// already with the same content stays. Leaves `staged` as it is.
     async fn publish(&self, sync: &SyncId, run: &str, staged: &Path) -> Result<Reports, ReportError>;
 
+    /// Removes a run's report; that there is none is no error. Of what lies in its place, nothing goes but files with names that
+    /// reports have. Broken off, the next call goes on.
+    async fn remove(&self, sync: &SyncId, run: &str) -> Result<(), ReportError>;
+
+    /// Reports that were last written to before that moment, by the store's own clock, whatever sync they are of: at most [`AGED`].
+    async fn older(&self, than: Timestamp) -> Result<Vec<Aged>, ReportError>;
+
     /// One file of a run's published report; None: there is none of that name. At most [`READ`] bytes: a longer one is an error.
     async fn read(&self, sync: &SyncId, run: &str, name: &str) -> Result<Option<Vec<u8>>, ReportError>;
 }
+
+/// A report that is there for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aged {
+    /// Whose it is.
+    pub sync: Key,
+    /// The run.
+    pub run: String,
+}
+
+/// Reports that are named at once.
+pub const AGED: usize = 10_000;
 
 /// Bytes that are read of a report at once: a mail with two attachments of 5 MiB, and room for the rest.
 pub const READ: u64 = 24 << 20;
@@ -316,7 +337,7 @@ pub trait Notifier: Send + Sync {
     async fn send(&self, parcels: &[Parcel]) -> Vec<Posted>;
 }
 
-/// Why a report could not be published, or read.
+/// Why a report could not be published, read or removed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ReportError(pub String);

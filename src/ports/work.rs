@@ -39,6 +39,12 @@ pub trait Work: Send + Sync {
     /// done twice but by being called twice.
     async fn deliver(&self, sync: &UserSync, runs: &[UserSyncRun]) -> Vec<Tidings>;
 
+    /// Removes what is kept of a run beside its object: its report. Fails with the reason in words if that can't be done now; also
+    /// while the run has steps open, which may need it. Done twice, it is done.
+    async fn forget(&self, _run: &UserSyncRun) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Carries a run out, once, and says how it ended: a status with `Succeeded` True or False. Dropped before its end, the
     /// run has happened or not, never half; the next call for the same run finds out.
     async fn run(&self, order: &Order, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, HostError>;

@@ -1,5 +1,7 @@
 //! Reports in a folder: `ROOT/NAMESPACE/SYNC/RUN/…`.
 
+mod removal;
+
 use std::{
     fs::{self, DirBuilder, File, Permissions},
     io::{self, Read},
@@ -9,9 +11,13 @@ use std::{
 
 use async_trait::async_trait;
 
+use jiff::Timestamp;
+
+use self::removal::{older, remove};
+use super::names::{folders, located, plain_file, staged_names as names};
 use crate::{
     model::{job::SyncId, report::Reports},
-    ports::{READ, ReportError, ReportStore},
+    ports::{Aged, READ, ReportError, ReportStore},
 };
 
 /// A report store in a folder. Reports hold people's particulars: what it makes is for its own account only (0700).
@@ -34,13 +40,11 @@ impl Folder {
 #[async_trait]
 impl ReportStore for Folder {
     fn locate(&self, sync: &SyncId, run: &str, names: &[String]) -> Reports {
-        located(&self.place(sync, run), names)
+        located_in(&self.place(sync, run), names)
     }
 
     async fn publish(&self, sync: &SyncId, run: &str, staged: &Path) -> Result<Reports, ReportError> {
-        for part in [&sync.namespace, &sync.name, run] {
-            one_folder(part)?;
-        }
+        folders(sync, run)?;
         let (place, staged) = (self.place(sync, run), staged.to_owned());
         let failed = {
             let place = place.clone();
@@ -54,7 +58,7 @@ impl ReportStore for Folder {
         };
         let published = tokio::task::spawn_blocking(move || {
             let names = publish(&staged, &place).map_err(|e| e.to_string())?;
-            Ok::<_, String>(located(&place, &names))
+            Ok::<_, String>(located_in(&place, &names))
         });
         match published.await {
             Ok(result) => result.map_err(failed),
@@ -62,10 +66,34 @@ impl ReportStore for Folder {
         }
     }
 
+    async fn remove(&self, sync: &SyncId, run: &str) -> Result<(), ReportError> {
+        folders(sync, run)?;
+        let (root, place) = (self.root.clone(), self.place(sync, run));
+        let (sync, run) = (sync.clone(), run.to_owned());
+        let removed = tokio::task::spawn_blocking(move || remove(&root, &sync, &run));
+        let failed = |why: String| {
+            ReportError(format!(
+                "the report {} can't be removed: {why}; see that the folder can be written",
+                place.display()
+            ))
+        };
+        removed.await.map_err(|stopped| failed(stopped.to_string()))?.map_err(|error| failed(error.to_string()))
+    }
+
+    async fn older(&self, than: Timestamp) -> Result<Vec<Aged>, ReportError> {
+        let root = self.root.clone();
+        let found = tokio::task::spawn_blocking(move || older(&root, than));
+        let failed = |why: String| {
+            let root = self.root.display();
+            ReportError(format!(
+                "which reports in {root} are old can't be said: {why}; see that the folder can be read"
+            ))
+        };
+        found.await.map_err(|stopped| failed(stopped.to_string()))?.map_err(|error| failed(error.to_string()))
+    }
+
     async fn read(&self, sync: &SyncId, run: &str, name: &str) -> Result<Option<Vec<u8>>, ReportError> {
-        for part in [&sync.namespace, &sync.name, run] {
-            one_folder(part)?;
-        }
+        folders(sync, run)?;
         let path = self.place(sync, run).join(plain_file(name)?);
         let failed = {
             let path = path.clone();
@@ -94,38 +122,8 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// A name within a run's folder: no path.
-fn plain_file(name: &str) -> Result<&str, ReportError> {
-    if name.is_empty() || [".", ".."].contains(&name) || name.contains(['/', '\0']) {
-        return Err(ReportError(format!("{name:?} is no name of a report")));
-    }
-    Ok(name)
-}
-
-/// Where files of these names are in a run's folder.
-fn located(place: &Path, names: &[String]) -> Reports {
-    let mut reports = Reports::default();
-    for name in names {
-        let place = || Some(place.join(name).to_string_lossy().into_owned());
-        match name.as_str() {
-            "report.json" => reports.report = place(),
-            "report.html" => reports.html = place(),
-            "changes.csv.gz" => reports.changes = place(),
-            "records.jsonl.gz" => reports.records = place(),
-            name if name.ends_with("_rejects.csv") => reports.rejects = place(),
-            _ => {}
-        }
-    }
-    reports
-}
-
-/// Names of namespaces, syncs and runs are Kubernetes names: whatever else could lead out of the root is refused.
-fn one_folder(name: &str) -> Result<(), ReportError> {
-    let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-    if name.is_empty() || name.len() > 253 || name.starts_with('.') || !name.chars().all(fine) {
-        return Err(ReportError(format!("{name:?} can't be a folder of reports: it is no Kubernetes name")));
-    }
-    Ok(())
+fn located_in(place: &Path, names: &[String]) -> Reports {
+    located(names, |name| place.join(name).to_string_lossy().into_owned())
 }
 
 /// Brings the staged files to their place, all at once, and says their names.
@@ -162,23 +160,6 @@ fn publish(staged: &Path, place: &Path) -> io::Result<Vec<String>> {
     // It has its new name: nothing is left to remove.
     let _ = fresh.keep();
     File::open(parent)?.sync_all()?;
-    Ok(names)
-}
-
-/// The names in the staging folder, sorted; anything but regular files is an error.
-fn names(staged: &Path) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(staged)? {
-        let entry = entry?;
-        let name = entry.file_name().into_string().map_err(|name| {
-            io::Error::new(io::ErrorKind::InvalidInput, format!("the name {} is no UTF-8", name.display()))
-        })?;
-        if !entry.file_type()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name} is no regular file")));
-        }
-        names.push(name);
-    }
-    names.sort();
     Ok(names)
 }
 

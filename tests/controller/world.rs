@@ -62,6 +62,9 @@ pub struct World {
     /// What was asked: `look NAME`; and how many have no answer yet.
     pub asked: Mutex<Vec<String>>,
     pub unanswered: AtomicUsize,
+    /// The runs that were forgotten; and whether that fails.
+    pub forgotten: Mutex<Vec<String>>,
+    pub keeps: AtomicBool,
     /// What runs whose server is slow leave to do, and still is left whenever it was tried to be finished.
     pub left: Mutex<Option<Unfinished>>,
     changed: mpsc::UnboundedSender<Key>,
@@ -109,6 +112,8 @@ impl World {
             open: CancellationToken::new(),
             asked: Mutex::default(),
             unanswered: AtomicUsize::new(0),
+            forgotten: Mutex::default(),
+            keeps: AtomicBool::new(false),
             left: Mutex::default(),
             changed,
             changes: Mutex::new(Some(changes)),
@@ -361,6 +366,14 @@ impl Work for World {
             deliveries: standing(run).into_iter().map(|one| Posted::Sent.delivery(one.kind, &one.to)).collect(),
         };
         runs.iter().map(sent).collect()
+    }
+
+    async fn forget(&self, run: &UserSyncRun) -> Result<(), String> {
+        let name = run.metadata.name.clone().unwrap();
+        // Its object goes after what is kept of it.
+        assert!(self.objects.lock().unwrap().runs.contains_key(&name));
+        self.forgotten.lock().unwrap().push(name);
+        if self.keeps.load(Ordering::SeqCst) { Err("the store is down".into()) } else { Ok(()) }
     }
 
     async fn run(&self, order: &Order, watch: Arc<dyn Watch>) -> Result<UserSyncRunStatus, HostError> {

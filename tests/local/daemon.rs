@@ -41,7 +41,7 @@ impl<'a> Daemon<'a> {
         Self::of(world, command)
     }
 
-    fn of(world: &'a World, mut command: Command) -> Self {
+    pub fn of(world: &'a World, mut command: Command) -> Self {
         let log = fs::File::options().create(true).append(true).open(world.path("log")).unwrap();
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let daemon = Self { world, child: Some(child) };

@@ -24,7 +24,7 @@ use usersync::{
         report::Reports,
         rows::Rows,
     },
-    ports::{Apply, Ports, Refused, ReportError, ReportStore, Source, SourceError, StoreError, UserStore, Watch},
+    ports::{Aged, Apply, Ports, Refused, ReportError, ReportStore, Source, SourceError, StoreError, UserStore, Watch},
 };
 
 /// Counts the steps, and does something at one of them.
@@ -246,6 +246,14 @@ impl ReportStore for Stepped<dyn ReportStore> {
 
     async fn publish(&self, sync: &SyncId, run: &str, staged: &Path) -> Result<Reports, ReportError> {
         step!(self, "publish", self.0.publish(sync, run, staged))
+    }
+
+    async fn remove(&self, sync: &SyncId, run: &str) -> Result<(), ReportError> {
+        self.0.remove(sync, run).await
+    }
+
+    async fn older(&self, than: jiff::Timestamp) -> Result<Vec<Aged>, ReportError> {
+        self.0.older(than).await
     }
 
     async fn read(&self, sync: &SyncId, run: &str, name: &str) -> Result<Option<Vec<u8>>, ReportError> {

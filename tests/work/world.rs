@@ -25,6 +25,7 @@ use usersync::{
         view::{Order, View},
     },
     ports::{Host, HostError, Watch, Work},
+    reports::folder::Folder,
 };
 
 /// Has the Secrets of one namespace, and nothing else.
@@ -93,7 +94,7 @@ impl World {
         let url = format!("sqlite://{}?mode=rwc", root.join("people/users.db").display());
         let pool = SqlitePool::connect(&url).await.unwrap();
         let host = Arc::new(Memory::default());
-        let (data, reports) = (folder.path().join("data"), folder.path().join("reports"));
+        let (data, reports) = (folder.path().join("data"), Arc::new(Folder::new(folder.path().join("reports"))));
         let below = Bounds::Below(root);
         let worker = Worker::new(host.clone(), "usersync".to_owned(), data, reports, move |_| below.clone());
         let world = Self { folder, host, worker, pool, runs: Mutex::new(0) };

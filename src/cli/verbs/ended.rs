@@ -24,8 +24,13 @@ pub enum Format {
 
 /// The report of a run that ended: what is kept beside it, or else what its status says. None: it has not ended.
 pub async fn report(place: &dyn Place, run: &UserSyncRun) -> Option<RunReport> {
+    with_kept(run, place.report(run).await)
+}
+
+/// The same, with the text of the `report.json` that is kept beside it.
+pub fn with_kept(run: &UserSyncRun, text: Option<String>) -> Option<RunReport> {
     let said = of_status(run)?;
-    let kept = place.report(run).await.and_then(|text| serde_json::from_str::<RunReport>(&text).ok());
+    let kept = text.and_then(|text| serde_json::from_str::<RunReport>(&text).ok());
     // The status is the later word.
     Some(match kept {
         Some(kept) if kept.run == said.run => {

@@ -8,9 +8,12 @@ use serde::Serialize;
 use super::{VerbError, Where, ended};
 use crate::{
     api::{Action, Mode, Trigger, UserSyncRun},
-    cli::{Exit, output},
+    cli::{
+        Exit, output,
+        reports::{fetched, in_a_bucket},
+    },
     control::cause::{ended as reason_of, ended_at},
-    host::place::Kept,
+    host::place::{Kept, Place},
     model::report::RunReport,
     sync::render::text::{duration, number, visible_cut},
 };
@@ -77,25 +80,41 @@ pub async fn report(args: &ReportArgs) -> Result<Exit, VerbError> {
     let place = args.place.place().await?;
     let run = place.run(&args.run).await?;
     let run = run.ok_or_else(|| VerbError::Unfit(format!("there is no run {}: see `usersync runs`", args.run)))?;
-    let report = ended::report(&*place, &run).await;
+    let report = match address(&run).filter(|address| in_a_bucket(address)) {
+        // What the status says will do.
+        Some(address) => {
+            ended::with_kept(&run, fetched(address).await.ok().and_then(|text| String::from_utf8(text).ok()))
+        }
+        None => ended::report(&*place, &run).await,
+    };
     let report = report.ok_or_else(|| VerbError::Unfit(format!("{} has not ended", args.run)))?;
     match (args.changes, args.rejects, args.output) {
         (true, ..) => {
-            let packed = place.kept(&run, Kept::Changes).await?;
+            let packed = kept(&*place, &run, Kept::Changes).await?;
             output::file(GzDecoder::new(packed.as_slice()))?;
             Ok(Exit::Completed)
         }
         (_, true, _) => {
-            output::file(place.kept(&run, Kept::Rejects).await?.as_slice())?;
+            output::file(kept(&*place, &run, Kept::Rejects).await?.as_slice())?;
             Ok(Exit::Completed)
         }
         (.., Shape::Html) => {
-            output::file(place.kept(&run, Kept::Page).await?.as_slice())?;
+            output::file(kept(&*place, &run, Kept::Page).await?.as_slice())?;
             Ok(ended::exit(report.reason))
         }
         (.., Shape::Json) => Ok(ended::print(&*place, &report, ended::Format::Json)?),
         (.., Shape::Text) => Ok(ended::print(&*place, &report, ended::Format::Text)?),
     }
+}
+
+fn address(run: &UserSyncRun) -> Option<&str> {
+    run.status.as_ref()?.reports.as_ref()?.report.as_deref()
+}
+
+/// A file of a run's report, wherever it is.
+async fn kept(place: &dyn Place, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, VerbError> {
+    let address = kept.place(run)?;
+    Ok(if in_a_bucket(&address) { fetched(&address).await? } else { place.kept(run, kept).await? })
 }
 
 /// Lists runs, the newest first.
@@ -118,7 +137,7 @@ pub async fn runs(args: &RunsArgs) -> Result<Exit, VerbError> {
     Ok(Exit::Completed)
 }
 
-async fn json(place: &dyn crate::host::place::Place, run: &UserSyncRun) -> String {
+async fn json(place: &dyn Place, run: &UserSyncRun) -> String {
     let text = match ended::report(place, run).await {
         Some(report) => {
             let (action, trigger) = (run.spec.sync_spec.action, run.spec.trigger);

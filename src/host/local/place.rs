@@ -172,7 +172,13 @@ impl Place for Folder {
             self.state().reports().join(&self.namespace).join(&run.spec.sync).join(run_name).join(name)
         };
         let found = place.file_name().map(here).filter(|here| here.is_file()).unwrap_or(place);
-        std::fs::read(&found).map_err(|error| PlaceError::Failed(format!("{} can't be read: {error}", found.display())))
+        std::fs::read(&found).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => PlaceError::Missing(format!(
+                "{} is not there any more: reports go with their runs, by spec.history, and when they are older than --report-ttl",
+                found.display()
+            )),
+            _ => PlaceError::Failed(format!("{} can't be read: {error}", found.display())),
+        })
     }
 
     async fn asleep(&self) -> Option<String> {

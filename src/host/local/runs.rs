@@ -12,7 +12,7 @@ use super::{
     records::{fresh_uid, names, version},
     state::State,
 };
-use crate::{api::UserSyncRun, model::sync::Key};
+use crate::{api::UserSyncRun, control::cause::may_be_of, model::sync::Key};
 
 /// Hexadecimal digits at the end of a run's name.
 const DIGEST: usize = 20;
@@ -41,7 +41,7 @@ impl RunFiles {
     pub fn of(&mut self, state: &State, key: &Key) -> Result<Vec<UserSyncRun>, StateError> {
         let names = self.names(state, key)?;
         self.read.retain(|(namespace, name), _| {
-            *namespace != key.namespace || !belongs(name, &key.name) || names.binary_search(name).is_ok()
+            *namespace != key.namespace || !may_be_of(name, &key.name) || names.binary_search(name).is_ok()
         });
         let mut runs = Vec::new();
         for name in names {
@@ -86,7 +86,7 @@ impl RunFiles {
                 all[from..].iter().take_while(|name| name.starts_with(&begin)).cloned().collect()
             }
         };
-        Ok(all.into_iter().filter(|name| belongs(name, &key.name)).collect())
+        Ok(all.into_iter().filter(|name| may_be_of(name, &key.name)).collect())
     }
 
     /// One run; None if there is none of that name.
@@ -129,15 +129,6 @@ impl State {
     }
 }
 
-/// Whether a run of this name may be one of that sync: its name, as far as there was room, and a digest.
-fn belongs(run: &str, sync: &str) -> bool {
-    let Some(at) = run.len().checked_sub(DIGEST + 1) else { return false };
-    let Some((prefix, digest)) = run.split_at_checked(at) else { return false };
-    let digest = digest.strip_prefix('-').unwrap_or_default();
-    let fits = prefix == sync || (prefix.len() >= CUT && sync.starts_with(prefix));
-    fits && digest.len() == DIGEST && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 /// The sync that a run of this name belongs to; None where the name was cut, and can't say it.
 pub(super) fn sync_of(run: &str) -> Option<&str> {
     let (prefix, digest) = run.split_at_checked(run.len().checked_sub(DIGEST + 1)?)?;
@@ -163,7 +154,7 @@ mod tests {
             (format!("{}-{digest}", &long[..232]), &long, true),
             (format!("{}-{digest}", &long[..100]), &long, false),
         ] {
-            assert_eq!(belongs(&run, sync), expected, "{run} {sync}");
+            assert_eq!(may_be_of(&run, sync), expected, "{run} {sync}");
         }
         assert_eq!(sync_of(&format!("hr-x-{digest}")), Some("hr-x"));
         assert_eq!(sync_of("ü"), None);

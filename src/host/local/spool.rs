@@ -44,6 +44,12 @@ impl Spool {
         Ok(folder)
     }
 
+    /// Whether the run has a folder there: it is at work, was killed, or has steps open. Takes nothing.
+    pub fn holds(data: &Path, sync: &SyncId, run: &str) -> bool {
+        let place = data.join("spool").join(&sync.namespace).join(&sync.name);
+        [&sync.namespace, &sync.name, run].into_iter().all(|name| one_name(name).is_ok()) && place.join(run).exists()
+    }
+
     /// The runs that have a folder: the one at work, and those of killed processes.
     pub fn runs(&self) -> Result<Vec<String>, StateError> {
         let failed = |source| StateError::Io { path: self.folder.clone(), what: "read", source };

@@ -10,8 +10,8 @@ use crate::{
         notice::{SmtpJob, SmtpSecurity},
         post::Posted,
     },
-    notify::trust,
     sync::render::text::visible_cut,
+    trust,
 };
 
 /// Characters of a server's answer that are shown.

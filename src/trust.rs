@@ -9,7 +9,7 @@ use rustls::{
 };
 
 /// A client that trusts these authorities alone, or those of this machine. `field` names them in the manifest.
-pub(super) fn config(bundle: Option<&str>, field: &str) -> Result<ClientConfig, String> {
+pub fn config(bundle: Option<&str>, field: &str) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     match bundle {
         Some(bundle) => {
@@ -31,7 +31,7 @@ pub(super) fn config(bundle: Option<&str>, field: &str) -> Result<ClientConfig, 
 }
 
 /// The error of TLS somewhere below this one.
-pub(super) fn in_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TlsError> {
+pub fn in_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TlsError> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<TlsError>() {
@@ -50,7 +50,7 @@ pub(super) fn in_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TlsErro
 }
 
 /// Why the server is not believed to be who it should be, with what to do. None: it is for something else.
-pub(super) fn refused(error: &TlsError, host: &str, field: &str, given: bool) -> Option<String> {
+pub fn refused(error: &TlsError, host: &str, field: &str, given: bool) -> Option<String> {
     let why = match error {
         TlsError::InvalidCertificate(why) => why,
         TlsError::InvalidMessage(_) => {
