@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `usersync/` | what a person writes, part by part, and the status that comes back |
 //! | `run` | one run |
+//! | `delivery` | who was told of it |
 //! | `outcome` | what a run says of itself: mode, file, counts, guard, progress, reports |
 //! | `reference` | names of Secrets and ConfigMaps |
 //! | `duration`, `size`, `limit` | texts with a meaning: `1h30m`, `200Mi`, `10%` |
@@ -12,6 +13,7 @@
 //! The doc comments of fields are the descriptions that `kubectl explain` shows.
 
 pub mod crd;
+pub mod delivery;
 pub mod duration;
 pub mod limit;
 pub mod outcome;
@@ -22,8 +24,9 @@ pub mod usersync;
 
 pub use self::{
     crd::{crd_files, crds},
+    delivery::{Delivery, DeliveryKind, DeliveryState},
     outcome::{Counts, FileReport, GuardReport, Mode, Progress, Reports, Step},
-    run::{Basis, Delivery, DeliveryKind, DeliveryState, Trigger, UserSyncRun, UserSyncRunSpec, UserSyncRunStatus},
+    run::{Basis, Trigger, UserSyncRun, UserSyncRunSpec, UserSyncRunStatus},
     usersync::{
         Action, ConflictMode, UserSync, UserSyncSpec,
         mapping::{EmptyCell, PropertyPolicy, PropertyType},

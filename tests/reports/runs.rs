@@ -284,10 +284,10 @@ fn a_held_run_is_told_as_soon_as_its_report_is_there() {
     let daemon = local(&world, &gateway, &[]);
     gateway.go();
     until("the mail is sent", || (!smtp.taken().is_empty()).then_some(()));
+    until("the report is there", || (reported(&gateway).len() == 1).then_some(()));
     let mails = smtp.taken();
     let message = MessageParser::default().parse(&mails[0].mail).unwrap();
     assert!(message.subject().unwrap().contains("HELD"), "{:?}", message.subject());
-    assert_eq!(reported(&gateway).len(), 1);
     until("nothing is left", || condition(&status(&world, "hr")?, "Unfinished").is_none().then_some(()));
     assert!(world.names(".usersync/spool/default/hr").is_empty(), "{:?}", world.names(".usersync/spool/default/hr"));
     drop(daemon);

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{
+    delivery::Delivery,
     outcome::{Counts, FileReport, Mode, Reports},
-    run::Delivery,
 };
 
 /// How a sync is: written by UserSync alone.

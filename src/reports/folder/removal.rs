@@ -110,7 +110,7 @@ fn reports(folder: &OwnedFd) -> io::Result<Vec<(String, i64)>> {
     let mut found = Vec::new();
     for name in names(folder)?.into_iter().filter(|name| is_report(name)) {
         match statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if kind(&stat) == FileType::RegularFile => found.push((name, stat.st_mtime as i64)),
+            Ok(stat) if kind(&stat) == FileType::RegularFile => found.push((name, stat.st_mtime)),
             Ok(_) | Err(Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
         }
