@@ -93,7 +93,7 @@ fn what_contradicts_itself_is_refused() {
         ("storage.ephemeral=true,storage.existingClaim=reports", "either ephemeral or an existingClaim"),
         ("reports.existingSecret=s3", "reports.existingSecret is for reports.url"),
         ("reports.url=https://reports", "does not match pattern"),
-        ("reports.ttl=90", "does not match pattern"),
+        ("reports.ttl=90x", "does not match pattern"),
         ("serviceAccount.create=false", "serviceAccount.name must say which one is used"),
         ("replica=2", "'replica' not allowed"),
         ("namespaces={Not A Name}", "does not match pattern"),
