@@ -9,10 +9,13 @@ use std::{
 
 use serde_json::{Value, json};
 
+use usersync::model::job::SftpJob;
+
 use super::{
     measure::{Measured, run},
     peers::{Database, Peer, Work},
     people::{self, People},
+    support::sshd::Sshd,
 };
 
 /// How it is measured.
@@ -34,6 +37,10 @@ struct Case {
     conflict: &'static str,
     /// Nobody is in the table.
     empty: bool,
+    /// Beside the key, e-mail addresses have a unique index: most of the time is the database's then, for both.
+    unique: bool,
+    /// The file comes over SFTP on loopback; instead of the script, it is measured beside the same from disk.
+    sftp: bool,
     /// The most seconds, in those of the script.
     goal: fn(&Database) -> f64,
 }
@@ -41,6 +48,9 @@ struct Case {
 const CASES: &[Case] = &[
     Case { empty: true, goal: |on| on.goal(0.55), ..case("first load", "all", Work::Merge) },
     Case { goal: |on| on.goal(0.30), ..case("same file again", "all", Work::Merge) },
+    Case { empty: true, unique: true, goal: |_| 1.0, ..case("first load, unique e-mails", "all", Work::Merge) },
+    Case { empty: true, sftp: true, goal: |_| 1.1, ..case("first load by SFTP", "all", Work::Merge) },
+    Case { sftp: true, goal: |_| 1.1, ..case("same file again by SFTP", "all", Work::Merge) },
     Case { goal: |on| on.goal(0.35), ..case("1 % changed", "changed", Work::Merge) },
     Case { action: "Mirror", goal: |on| on.goal(0.40), ..case("Mirror with 1 % gone", "gone", Work::Mirror) },
     Case { conflict: "Replace", goal: |on| on.goal(0.40), ..case("Replace with 1 % changed", "changed", Work::Merge) },
@@ -50,7 +60,17 @@ const CASES: &[Case] = &[
 ];
 
 const fn case(name: &'static str, file: &'static str, work: Work) -> Case {
-    Case { name, file, work, action: "Upsert", conflict: "Update", empty: false, goal: |_| 1.0 }
+    Case {
+        name,
+        file,
+        work,
+        action: "Upsert",
+        conflict: "Update",
+        empty: false,
+        unique: false,
+        sftp: false,
+        goal: |_| 1.0,
+    }
 }
 
 impl Database {
@@ -67,9 +87,15 @@ impl Database {
 /// Measures all cases on a database.
 pub fn measure(database: &Database, rows: u64, plan: &Plan) {
     let folder = tempfile::tempdir().unwrap();
-    let bench = Bench { database, peer: Peer::new(database, folder.path()), folder: folder.path(), rows };
+    let bench = Bench {
+        database,
+        peer: Peer::new(database, folder.path()),
+        server: Server::start(),
+        folder: folder.path(),
+        rows,
+    };
     bench.write_files();
-    bench.start_anew();
+    bench.start_anew(false);
     let mut full = true; // the script's seconds for the whole file, again
     let mut again = f64::NAN;
     for case in CASES.iter().filter(|case| case.name.contains(&plan.only)) {
@@ -78,11 +104,18 @@ pub fn measure(database: &Database, rows: u64, plan: &Plan) {
         let mut last = None;
         for _ in 0..plan.rounds {
             if case.empty {
-                bench.start_anew();
+                bench.start_anew(case.unique);
             } else if !full {
                 bench.fill(plan.alone);
             }
             bench.peer.settle();
+            if case.sftp {
+                theirs.push(bench.run(&Case { sftp: false, ..*case }, false).seconds);
+                if case.empty {
+                    bench.start_anew(false);
+                }
+                bench.peer.settle();
+            }
             simulated.push(bench.run(case, true).seconds);
             bench.peer.settle();
             let measured = bench.run(case, false);
@@ -90,7 +123,7 @@ pub fn measure(database: &Database, rows: u64, plan: &Plan) {
             ours.push(measured.seconds);
             peak = peak.max(measured.peak_kib);
             last = Some(measured);
-            if !plan.alone && case.file != "day" {
+            if !plan.alone && !case.sftp && case.file != "day" {
                 bench.peer.settle();
                 theirs.push(bench.peer.script(case.work, &bench.file(case.file)));
             }
@@ -106,9 +139,41 @@ pub fn measure(database: &Database, rows: u64, plan: &Plan) {
     }
 }
 
+/// A server to which the whole file has been uploaded.
+struct Server {
+    sshd: Sshd,
+    job: SftpJob,
+}
+
+impl Server {
+    fn start() -> Self {
+        let sshd = Sshd::start("");
+        Self { job: sshd.job_with_key(), sshd }
+    }
+
+    fn source(&self) -> Value {
+        json!({
+            "sftp": {
+                "host": self.job.host, "port": self.job.port, "credentials": {"name": "server"}, "hostKeys": self.job.host_keys,
+            },
+            "path": self.job.path,
+        })
+    }
+
+    /// How to log in there.
+    fn secret(&self) -> Value {
+        let key = self.job.private_key.as_ref().unwrap().expose();
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "server"},
+            "stringData": {"username": self.job.username, "privateKey": key},
+        })
+    }
+}
+
 struct Bench<'a> {
     database: &'a Database,
     peer: Peer<'a>,
+    server: Server,
     folder: &'a Path,
     rows: u64,
 }
@@ -125,6 +190,7 @@ impl Bench<'_> {
         {
             self.write(name, |file| _ = people.write(file).unwrap());
         }
+        fs::hard_link(self.file("all"), self.server.sshd.outbox().join("userdata_people.csv")).unwrap();
         self.write("list", |file| {
             writeln!(file, "employee_id").unwrap();
             people.numbers_gone(1.0).for_each(|number| writeln!(file, "E{number:07}").unwrap());
@@ -145,8 +211,8 @@ impl Bench<'_> {
     }
 
     /// Nobody is in the tables.
-    fn start_anew(&self) {
-        self.peer.make_tables();
+    fn start_anew(&self, unique: bool) {
+        self.peer.make_tables(unique);
         if let Database::Sqlite = self.database {
             let _ = fs::remove_dir_all(self.folder.join("state"));
         }
@@ -162,12 +228,18 @@ impl Bench<'_> {
 
     fn run(&self, case: &Case, simulate: bool) -> Measured {
         let manifest = self.folder.join("usersync.yaml");
-        fs::write(&manifest, self.manifest(case).to_string()).unwrap();
+        fs::write(&manifest, format!("{}\n---\n{}\n", self.manifest(case), self.server.secret())).unwrap();
         run(&manifest, &self.folder.join("state"), simulate)
     }
 
     fn manifest(&self, case: &Case) -> Value {
         let properties: Vec<_> = people::HEADER.split(',').skip(1).map(|name| json!({"property": name})).collect();
+        let mut source = match case.sftp {
+            true => self.server.source(),
+            false => json!({"directory": {"path": case.file}}),
+        };
+        let rest = json!({"files": "*.csv", "stableFor": "0s", "maxSize": "4Gi", "afterImport": {"keep": {}}});
+        source.as_object_mut().unwrap().append(&mut rest.as_object().unwrap().clone());
         let target = match self.peer.url() {
             Some(url) => json!({"url": {"value": url}}),
             None => json!({}),
@@ -177,7 +249,7 @@ impl Bench<'_> {
             "kind": "UserSync",
             "metadata": {"name": "bench"},
             "spec": {
-                "source": {"directory": {"path": case.file}, "files": "*.csv", "maxSize": "4Gi", "afterImport": {"keep": {}}},
+                "source": source,
                 "mapping": {"userId": {"column": "employee_id"}, "properties": properties},
                 "action": case.action,
                 "conflictMode": case.conflict,
@@ -191,8 +263,8 @@ impl Bench<'_> {
         let count = |name: &str| measured.report["counts"][name].as_u64().unwrap();
         let hundredth = self.rows / 200..=self.rows / 50;
         let right = match (case.name, case.action) {
-            ("first load", _) => count("added") == self.rows,
-            ("same file again", _) => count("unchanged") == self.rows,
+            (name, _) if name.starts_with("first load") => count("added") == self.rows,
+            (name, _) if name.starts_with("same file again") => count("unchanged") == self.rows,
             (_, "Mirror" | "Delete") => hundredth.contains(&count("removed")),
             ("1,000 users of a day", _) => count("read") >= 1_000 && count("added") == 0,
             _ => hundredth.contains(&count("updated")),

@@ -16,6 +16,8 @@ mod cases;
 mod measure;
 mod peers;
 mod people;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
 use std::{fs::File, io::BufWriter, path::PathBuf};
 
