@@ -1,25 +1,55 @@
-//! Adding: users are added while their file is still being read.
+//! Adding: users are added while their file is still being read, by a task of its own: the database is at work on some while the
+//! next are read.
+
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    apply::Applying,
+    apply::next_users,
+    compared::{BATCH, BATCH_SIZE},
     outcome::RunError,
     read::{FileRows, NewUser},
 };
 use crate::{
     model::{job::Job, ledger::Fence, plan::Layout, rows::Rows},
-    ports::{Ports, StoreError},
+    ports::{Apply, Ports, StoreError},
+    sync::{
+        diff::FileSide,
+        index::{Place, UserRef},
+    },
 };
+
+/// Batches that wait for the database.
+const AHEAD: usize = 2;
 
 /// Whether users are added while the file is still being read.
 pub(super) enum Adding {
     Not,
-    At(Box<Applying>),
+    At(Adder),
     /// Somebody else began to add users as well: once the file is read, all is compared.
     Overtaken(String),
 }
 
+/// A transaction in which users were added already.
+pub(super) struct Begun {
+    pub transaction: Box<dyn Apply>,
+    /// How many users were handed over.
+    pub done: u64,
+    /// Those of them whom the database refused.
+    pub refused: Vec<(UserRef, Place)>,
+    /// The users of the file up to that number were handed over.
+    pub upto: u32,
+}
+
+impl Begun {
+    /// Nobody was added.
+    pub fn nothing(transaction: Box<dyn Apply>) -> Self {
+        Self { transaction, done: 0, refused: Vec::new(), upto: 0 }
+    }
+}
+
 impl Adding {
-    /// Begins with those who are known by now.
+    /// Begins with those who are known by now: the table has nobody, so there is nothing to be done but to add users.
     pub async fn begin(
         job: &Job,
         ports: &Ports,
@@ -27,34 +57,131 @@ impl Adding {
         layout: &Layout,
         file: &mut FileRows,
     ) -> Result<Self, RunError> {
-        Self::or_overtaken(
-            Applying::early(job, ports, fence, layout, file).await.map(|begun| Self::At(Box::new(begun))),
-        )
+        let transaction = match ports.store.begin(fence, layout, &job.sync.target.scope).await {
+            Err(StoreError::Stale(why)) => return Ok(Self::Overtaken(why)),
+            begun => begun?,
+        };
+        let mut adding = Self::At(Adder::begin(transaction, layout));
+        adding.add(file, &[], None).await?;
+        Ok(adding)
     }
 
-    /// Goes on with a batch, if it has begun.
+    /// Goes on with users who are new in the file, if it has begun; `rows` are those of the batch that they are of, where it has
+    /// them.
     pub async fn add(&mut self, file: &mut FileRows, new: &[NewUser], rows: Option<&Rows>) -> Result<(), RunError> {
-        if let Self::At(applying) = self
-            && let Err(error) = applying.add(file, new, rows).await
-        {
-            *self = Self::or_overtaken(Err(error))?;
+        let Self::At(adder) = self else { return Ok(()) };
+        let goes_on = match rows {
+            Some(rows) => adder.take(file, new, rows).await,
+            None => adder.unseen(file).await?,
+        };
+        if !goes_on && let Self::At(adder) = std::mem::replace(self, Self::Not) {
+            *self = match adder.end().await {
+                Err(StoreError::Stale(why)) => Self::Overtaken(why),
+                Err(error) => return Err(error.into()),
+                Ok(_) => return Err(StoreError::Failed("users were not added, for no reason".to_owned()).into()),
+            };
         }
         Ok(())
     }
 
-    fn or_overtaken(begun: Result<Self, RunError>) -> Result<Self, RunError> {
-        match begun {
-            Err(RunError::Store(StoreError::Stale(why))) => Ok(Self::Overtaken(why)),
-            other => other,
-        }
-    }
-
     /// The file is read: the transaction, if there is one.
-    pub fn end(self) -> Result<Option<Applying>, RunError> {
+    pub async fn end(self) -> Result<Option<Begun>, RunError> {
         match self {
             Self::Not => Ok(None),
-            Self::At(applying) => Ok(Some(*applying)),
+            Self::At(adder) => Ok(Some(adder.end().await?)),
             Self::Overtaken(why) => Err(StoreError::Stale(why).into()),
         }
     }
+}
+
+/// Users to be added at once.
+#[derive(Default)]
+struct Users {
+    users: Vec<(UserRef, Place)>,
+    rows: Rows,
+}
+
+/// Hands users to the task that adds them. Dropped, the task ends and its transaction is undone.
+pub(super) struct Adder {
+    layout: Layout,
+    batches: mpsc::Sender<Users>,
+    task: AbortOnDropHandle<Result<Begun, StoreError>>,
+    waiting: Users,
+    /// The users of the file up to that number are handed over, or wait for it.
+    upto: u32,
+}
+
+impl Adder {
+    fn begin(transaction: Box<dyn Apply>, layout: &Layout) -> Self {
+        let (batches, waiting) = mpsc::channel(AHEAD);
+        let task = AbortOnDropHandle::new(tokio::spawn(add(transaction, waiting)));
+        let mut adder = Self { layout: layout.clone(), batches, task, waiting: Users::default(), upto: 0 };
+        adder.waiting = adder.nobody();
+        adder
+    }
+
+    fn nobody(&self) -> Users {
+        Users { users: Vec::new(), rows: Rows::new(self.layout.insert_columns().count()) }
+    }
+
+    /// Users of a batch that was just read. False: the task has ended.
+    async fn take(&mut self, file: &FileRows, new: &[NewUser], rows: &Rows) -> bool {
+        for NewUser { user, place, number } in new {
+            self.waiting.users.push((*user, *place));
+            self.waiting.rows.push_row(rows.row(*number).cells());
+        }
+        self.upto = file.side.index.len();
+        if self.waiting.users.len() < BATCH && self.waiting.rows.size() < BATCH_SIZE {
+            return true;
+        }
+        self.flush().await
+    }
+
+    /// Users who are known and not handed over, read again from the file. False: the task has ended.
+    async fn unseen(&mut self, file: &mut FileRows) -> Result<bool, RunError> {
+        let from = self.upto;
+        let FileSide { index, users: rows_again, .. } = &mut file.side;
+        let mut unseen = index.unseen().filter(|(user, _)| user.number() >= from);
+        loop {
+            if !self.flush().await {
+                return Ok(false);
+            }
+            let (users, rows) = next_users(&self.layout, rows_again, &mut unseen)?;
+            if users.is_empty() {
+                break;
+            }
+            self.waiting = Users { users, rows };
+        }
+        self.upto = index.len();
+        Ok(true)
+    }
+
+    /// Hands over those who wait for it. False: the task has ended.
+    async fn flush(&mut self) -> bool {
+        if self.waiting.users.is_empty() {
+            return !self.batches.is_closed();
+        }
+        let nobody = self.nobody();
+        self.batches.send(std::mem::replace(&mut self.waiting, nobody)).await.is_ok()
+    }
+
+    /// Hands over the last ones, and waits for the task.
+    async fn end(mut self) -> Result<Begun, StoreError> {
+        self.flush().await;
+        drop(self.batches);
+        let begun =
+            self.task.await.map_err(|defect| StoreError::Failed(format!("users were not added: {defect}")))??;
+        Ok(Begun { upto: self.upto, ..begun })
+    }
+}
+
+/// Adds batch after batch.
+async fn add(transaction: Box<dyn Apply>, mut batches: mpsc::Receiver<Users>) -> Result<Begun, StoreError> {
+    let mut begun = Begun::nothing(transaction);
+    while let Some(Users { users, rows }) = batches.recv().await {
+        let refused = begun.transaction.add(&rows).await?;
+        begun.refused.extend(refused.iter().map(|row| users[row.index]));
+        begun.done += users.len() as u64;
+    }
+    Ok(begun)
 }

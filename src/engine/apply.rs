@@ -1,12 +1,13 @@
 //! Apply: the plan becomes rows of the database, inside one transaction that is not committed yet.
 
-use std::{collections::HashSet, io, sync::Arc};
+use std::{io, sync::Arc};
 
 use super::{
+    adding::Begun,
     again::Tries,
-    compared::{BATCH, Compared, late},
+    compared::{BATCH, BATCH_SIZE, Compared, late},
     outcome::RunError,
-    read::{FileRows, NewUser},
+    read::FileRows,
 };
 use crate::{
     model::{
@@ -35,10 +36,7 @@ pub(super) struct Applied {
 }
 
 /// How many changes are handed over at once: each is a row twice, cell by cell, and the store holds it once more.
-const CHANGES: usize = 2_000;
-
-/// Bytes of text after which a batch is full, however few its rows are.
-const BATCH_SIZE: usize = 4 << 20;
+const CHANGES: usize = 5_000;
 
 /// Applies the plan: removals, updates, adds. Rows that the database refuses are tried again when all others are
 /// there (a manager may stand behind those who report to them), then they are rejects. `begun`: what the comparison began
@@ -50,17 +48,25 @@ pub(super) async fn apply(
     layout: &Layout,
     file: &mut FileRows,
     compared: Compared,
-    begun: Option<Applying>,
+    begun: Option<Begun>,
 ) -> Result<Applied, RunError> {
     let counts = compared.figures().counts;
     let of = counts.removed + counts.updated + counts.added;
-    let done = begun.as_ref().map_or(0, |begun| begun.done);
-    ports.watch.at(Progress { step: Step::Apply, done, of: Some(of) });
-    let mut applying = match begun {
+    let Begun { transaction, done, refused, upto } = match begun {
         Some(begun) => begun,
-        None => Applying::begin(job, ports, fence, layout).await?,
+        None => Begun::nothing(ports.store.begin(fence, layout, &job.sync.target.scope).await?),
     };
-    applying.of = of;
+    let mut applying = Applying {
+        transaction,
+        watch: ports.watch.clone(),
+        layout: layout.clone(),
+        done,
+        of,
+        refused_changes: Vec::new(),
+        refused_users: refused,
+        upto,
+    };
+    applying.step(0);
     // First: who is deactivated again by this run must be remembered.
     applying.transaction.forget(&compared.plan.forget).await?;
     applying.changes(&compared).await?;
@@ -69,7 +75,7 @@ pub(super) async fn apply(
 }
 
 /// An open transaction.
-pub(super) struct Applying {
+struct Applying {
     transaction: Box<dyn Apply>,
     watch: Arc<dyn Watch>,
     layout: Layout,
@@ -78,9 +84,7 @@ pub(super) struct Applying {
     refused_changes: Vec<RefusedChanges>,
     /// With their places in the file: the database may refuse as many rows as the file has.
     refused_users: Vec<(UserRef, Place)>,
-    /// Users who are to be added next, and their rows.
-    waiting: (Vec<(UserRef, Place)>, Rows),
-    /// The users of the file up to that number are added, or wait for it.
+    /// The users of the file up to that number were added.
     upto: u32,
 }
 
@@ -92,65 +96,6 @@ struct RefusedChanges {
 }
 
 impl Applying {
-    /// Begins the transaction.
-    async fn begin(job: &Job, ports: &Ports, fence: &Fence, layout: &Layout) -> Result<Self, RunError> {
-        Ok(Self {
-            transaction: ports.store.begin(fence, layout, &job.sync.target.scope).await?,
-            watch: ports.watch.clone(),
-            layout: layout.clone(),
-            done: 0,
-            of: 0,
-            refused_changes: Vec::new(),
-            refused_users: Vec::new(),
-            waiting: (Vec::new(), Rows::new(layout.insert_columns().count())),
-            upto: 0,
-        })
-    }
-
-    /// Begins the transaction while the file is still being read: the table has nobody, so there is nothing to be done but to add
-    /// users. Those who are known by now are added.
-    pub async fn early(
-        job: &Job,
-        ports: &Ports,
-        fence: &Fence,
-        layout: &Layout,
-        file: &mut FileRows,
-    ) -> Result<Self, RunError> {
-        let mut applying = Self::begin(job, ports, fence, layout).await?;
-        applying.unseen(file, &HashSet::new()).await?;
-        Ok(applying)
-    }
-
-    /// Adds users who are new in the file; `rows` are those of the batch that they are of, where it has them.
-    pub async fn add(&mut self, file: &mut FileRows, new: &[NewUser], rows: Option<&Rows>) -> Result<(), RunError> {
-        let Some(rows) = rows else { return self.unseen(file, &HashSet::new()).await };
-        for NewUser { user, place, number } in new {
-            self.waiting.0.push((*user, *place));
-            self.waiting.1.push_row(rows.row(*number).cells());
-        }
-        self.upto = file.side.index.len();
-        if self.waiting.0.len() >= BATCH || self.waiting.1.size() >= BATCH_SIZE {
-            self.flush().await?;
-        }
-        Ok(())
-    }
-
-    /// Undoes everything.
-    pub async fn rollback(self) -> Result<(), RunError> {
-        Ok(self.transaction.rollback().await?)
-    }
-
-    /// Adds those who wait for it.
-    async fn flush(&mut self) -> Result<(), RunError> {
-        let (users, rows) = &mut self.waiting;
-        let refused = self.transaction.add(rows).await?;
-        self.refused_users.extend(refused.iter().map(|row| users[row.index]));
-        self.done += users.len() as u64;
-        users.clear();
-        rows.clear();
-        Ok(())
-    }
-
     async fn changes(&mut self, compared: &Compared) -> Result<(), RunError> {
         for (kind, spill) in &compared.plan.changes {
             let mut changes = spill.read()?;
@@ -171,30 +116,23 @@ impl Applying {
         Ok(())
     }
 
+    /// Adds the users of the file who are not in the table, but for those who were added while it was read.
     async fn users(&mut self, file: &mut FileRows, compared: &Compared) -> Result<(), RunError> {
-        if compared.plan.figures.counts.added > 0 {
-            self.unseen(file, &compared.not_added).await?;
+        if compared.plan.figures.counts.added == 0 {
+            return Ok(());
         }
-        self.flush().await
-    }
-
-    /// Adds the users of the file who are not in the table, from the first on who is not added yet.
-    async fn unseen(&mut self, file: &mut FileRows, but: &HashSet<UserRef>) -> Result<(), RunError> {
-        self.flush().await?;
         let FileSide { index, users, .. } = &mut file.side;
-        let added = self.upto;
-        let mut unseen = index.unseen().filter(|(user, _)| user.number() >= added && !but.contains(user));
+        let (upto, but) = (self.upto, &compared.not_added);
+        let mut unseen = index.unseen().filter(|(user, _)| user.number() >= upto && !but.contains(user));
         loop {
             let (batch, rows) = next_users(&self.layout, users, &mut unseen)?;
             if batch.is_empty() {
-                break;
+                return Ok(());
             }
             let refused = self.transaction.add(&rows).await?;
             self.refused_users.extend(refused.iter().map(|row| batch[row.index]));
             self.step(batch.len());
         }
-        self.upto = index.len();
-        Ok(())
     }
 
     /// Tries the refused rows again, now that their neighbours are there.
@@ -269,7 +207,7 @@ impl Applying {
 }
 
 /// The next users to add, as many as are written at once, and their rows.
-fn next_users(
+pub(super) fn next_users(
     layout: &Layout,
     users: &mut FileUsers,
     who: &mut impl Iterator<Item = (UserRef, Place)>,

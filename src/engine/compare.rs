@@ -3,8 +3,7 @@
 use futures::{TryStreamExt, stream::BoxStream};
 
 use super::{
-    adding::Adding,
-    apply::Applying,
+    adding::{Adding, Begun},
     compared::{BATCH, Compared},
     later::Later,
     lookup,
@@ -42,7 +41,7 @@ pub(super) async fn compare(
     layout: &Layout,
     file: &mut FileRows,
     record: &mut Record,
-) -> Result<(Compared, Option<Applying>), RunError> {
+) -> Result<(Compared, Option<Begun>), RunError> {
     let deactivated = deactivated(job, ports, layout, file).await?;
     let spool = file.spool.clone();
     let scratch = move || scratch(&spool);
@@ -102,7 +101,7 @@ pub(super) async fn compare(
         }
     }
     drop(table);
-    let begun = adding.end()?;
+    let begun = adding.end().await?;
     let mut plan = tokio::task::block_in_place(|| {
         later.read(|row, form| comparison.row(&mut file.side, row, form).map(drop))?;
         comparison.finish(&file.side, file.figures)

@@ -20,6 +20,9 @@ use crate::{
 /// How many users are asked for, or written, at once.
 pub(super) const BATCH: usize = 10_000;
 
+/// Bytes of text after which a batch is full, however few its rows are.
+pub(super) const BATCH_SIZE: usize = 4 << 20;
+
 /// What a run would change, and who of the file can't be imported for reasons that only the database knows.
 pub(super) struct Compared {
     pub plan: Plan,

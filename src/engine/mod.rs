@@ -21,6 +21,7 @@ mod forget;
 mod intake;
 mod later;
 mod letters;
+mod lists;
 mod look;
 mod lookup;
 mod outcome;

@@ -11,30 +11,24 @@ use sha2::{Digest, Sha256};
 
 use super::{
     compared::{Compared, LateReject},
-    letters,
+    letters, lists,
     outcome::{Ended, Ending, Record, RunError, Told},
     read::FileRows,
     spool, unpublished,
 };
 use crate::{
-    api::Action,
     model::{
         job::{After, Job},
         ledger::{LedgerRow, OpenStep},
         plan::Layout,
         reason::Reason,
-        report::SampleChange,
     },
     ports::Ports,
     sync::{
-        diff::FileSide,
         index::Place,
         render::{
-            changes::ChangesWriter,
             html::{ChangeRows, Page, page},
-            records::RecordsWriter,
             report::report_json,
-            sample::{SAMPLE, Sampler},
         },
         spill::SpillWriter,
     },
@@ -64,7 +58,7 @@ pub(super) fn stage(
     record: &mut Record,
 ) -> Result<Staged, RunError> {
     tokio::task::block_in_place(|| {
-        let first = changes(job, spool, layout, file, &compared, record)?;
+        let first = lists::write(job, spool, layout, file, &compared, record)?;
         late_rejects(file, compared.late)?;
         record.sample.rejects = file.rejects.first().to_vec();
         record.sample.kinds = file.rejects.kinds();
@@ -82,64 +76,6 @@ fn late_rejects(file: &mut FileRows, late: SpillWriter<LateReject>) -> Result<()
         file.rejects.write(&late.reject, file.side.users.row(Place { offset: late.offset, line })?)?;
     }
     Ok(file.rejects.finish()?)
-}
-
-/// `changes.csv.gz`, `records.jsonl.gz`, the sample and the first changes for the page: removals, changes, added users.
-fn changes(
-    job: &Job,
-    spool: &Path,
-    layout: &Layout,
-    file: &mut FileRows,
-    compared: &Compared,
-    record: &mut Record,
-) -> Result<ChangeRows, RunError> {
-    let counts = compared.figures().counts;
-    let mut first = ChangeRows::default();
-    if counts.added + counts.updated + counts.removed == 0 {
-        return Ok(first);
-    }
-    let create = |name: &str| spool::create(&spool::report(spool).join(name));
-    let mut changes = ChangesWriter::new(create("changes.csv.gz")?, layout)?;
-    let mut records = RecordsWriter::new(create("records.jsonl.gz")?, layout);
-    let sampler = Sampler::new(layout);
-    let sample = &mut record.sample.changes;
-    sample.clear();
-    for (kind, spill) in &compared.plan.changes {
-        let mut planned = spill.read()?;
-        while let (place, Some(change)) = (planned.place(), planned.next().transpose()?) {
-            if compared.not_changed.contains(&(*kind, place)) {
-                continue;
-            }
-            changes.change(&change)?;
-            records.change(&change)?;
-            show(sample, &mut first, || sampler.change(&change));
-        }
-    }
-    if job.sync.action != Action::Delete {
-        let FileSide { index, users, .. } = &mut file.side;
-        for (_, place) in index.unseen().filter(|(user, _)| !compared.not_added.contains(user)) {
-            let (key, line) = (users.key(place)?, place.line.into());
-            changes.added(key, line)?;
-            records.added(key, line)?;
-            show(sample, &mut first, || sampler.added(key, line));
-        }
-    }
-    for written in [changes.finish()?, records.finish()?] {
-        written.sync_all()?;
-    }
-    Ok(first)
-}
-
-/// A change among the first ones is shown to people.
-fn show(sample: &mut Vec<SampleChange>, first: &mut ChangeRows, change: impl FnOnce() -> SampleChange) {
-    if first.full() && sample.len() >= SAMPLE {
-        return;
-    }
-    let change = change();
-    first.take(&change);
-    if sample.len() < SAMPLE {
-        sample.push(change);
-    }
 }
 
 /// `report.json`, `report.html` and the mails, beside what is in the folder already.

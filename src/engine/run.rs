@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::{
-    apply::{Applied, Applying, apply},
+    adding::Begun,
+    apply::{Applied, apply},
     archive,
     compare::compare,
     compared::Compared,
@@ -184,7 +185,7 @@ async fn written(
         Some(fence) if !held => write(job, ports, fence, spool, layout, file, compared, begun, approved, record).await,
         _ => {
             if let Some(begun) = begun {
-                begun.rollback().await?;
+                begun.transaction.rollback().await?;
             }
             planned(job, ports, spool, layout, file, compared, record).map(Written::Not)
         }
@@ -201,7 +202,7 @@ async fn write(
     layout: &Layout,
     file: &mut FileRows,
     compared: Compared,
-    begun: Option<Applying>,
+    begun: Option<Begun>,
     approval: Option<&Approval>,
     record: &mut Record,
 ) -> Result<Written, RunError> {
