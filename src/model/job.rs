@@ -365,10 +365,14 @@ pub struct Target {
     pub database: Database,
     /// `users` or `schema.users`.
     pub table: String,
+    /// The schema that holds the ledger; None: that of the table.
+    pub ledger_schema: Option<String>,
     /// Constant columns: set on insert; rows outside are never touched.
     pub scope: BTreeMap<String, String>,
     /// Never written.
     pub protected: Vec<String>,
+    /// Certificates to trust besides the system's, in PEM form.
+    pub ca_bundle: Option<String>,
     /// How long to wait.
     pub timeouts: TargetTimeouts,
 }

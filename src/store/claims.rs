@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{api::Action, model::ledger::Claim};
+use crate::{
+    api::Action,
+    model::{job::SyncId, ledger::Claim},
+};
 
 /// Whether no user can be in both scopes: some column is in both, with different values.
 pub fn disjoint(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> bool {
@@ -40,10 +43,33 @@ pub fn message(claim: &Claim, other: &Claim, ledger: &str) -> String {
     };
     format!(
         "{stands} ({scope}{instance}). Give each a target.scope with the same column and different values. \
-         If that sync is gone, run: delete from {ledger} where instance = {} and namespace = {} and sync = {}",
-        literal(&other.sync.instance),
-        literal(&other.sync.namespace),
-        literal(&other.sync.name),
+         If that sync is gone, run: {}",
+        delete(&other.sync, ledger)
+    )
+}
+
+/// Whether the sync stands among the claims already, for the same table.
+pub fn stands(claim: &Claim, standing: &[Claim]) -> bool {
+    standing.iter().any(|other| other.sync == claim.sync && other.table == claim.table)
+}
+
+/// The words for a ledger that is not where the manifest says.
+pub fn elsewhere(claim: &Claim, wanted: &str, found: &str, ledger: &str) -> String {
+    format!(
+        "the ledger of sync {} is in schema {found}, not in {wanted}: with another one, files that were imported would be imported \
+         again. Write target.ledgerSchema: {found}. If this sync is to begin anew, and its files may come again, run: {}",
+        claim.sync,
+        delete(&claim.sync, ledger)
+    )
+}
+
+/// The statement that forgets a sync's claim.
+fn delete(sync: &SyncId, ledger: &str) -> String {
+    format!(
+        "delete from {ledger} where instance = {} and namespace = {} and sync = {}",
+        literal(&sync.instance),
+        literal(&sync.namespace),
+        literal(&sync.name),
     )
 }
 
@@ -55,7 +81,6 @@ fn literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::job::SyncId;
 
     fn scope(text: &str) -> BTreeMap<String, String> {
         let pairs = text.split_whitespace().map(|pair| pair.split_once('=').unwrap());
@@ -109,6 +134,21 @@ mod tests {
         let mut elsewhere = claim("a", "users", Upsert, "");
         elsewhere.sync.instance = "other".into();
         assert!(conflict(&claim("a", "users", Mirror, ""), &[elsewhere]).is_some(), "the same name elsewhere");
+    }
+
+    #[test]
+    fn a_ledger_elsewhere_is_named_with_what_to_do() {
+        let ours = claim("hr", "\"app\".\"users\"", Action::Upsert, "");
+        let standing = [claim("hr", "\"app\".\"guests\"", Action::Upsert, ""), claim("b", &ours.table, Action::Upsert, "")];
+        assert!(!stands(&ours, &standing), "the same sync on another table, another sync on the same");
+        assert!(stands(&ours, &[claim("hr", &ours.table, Action::Mirror, "")]));
+        let text = elsewhere(&ours, "sync", "app", "app.usersync_syncs");
+        assert_eq!(
+            text,
+            "the ledger of sync hr is in schema app, not in sync: with another one, files that were imported would be imported \
+             again. Write target.ledgerSchema: app. If this sync is to begin anew, and its files may come again, run: \
+             delete from app.usersync_syncs where instance = 'usersync' and namespace = 'default' and sync = 'hr'"
+        );
     }
 
     #[test]

@@ -20,9 +20,25 @@ use self::{
 };
 use crate::{
     api::Mode,
-    model::job::{Database, SyncJob},
+    model::job::{Database, SyncJob, Target},
     ports::{StoreError, UserStore},
 };
+
+/// Which table, and where its ledger is.
+#[derive(Clone, Debug)]
+pub struct TableName {
+    /// `users` or `schema.users`, exactly as written.
+    pub table: String,
+    /// The schema that holds the ledger; None: that of the table.
+    pub ledger_schema: Option<String>,
+}
+
+impl TableName {
+    /// The table of a target.
+    pub fn of(target: &Target) -> Self {
+        Self { table: target.table.clone(), ledger_schema: target.ledger_schema.clone() }
+    }
+}
 
 /// The store of a sync, connected. One that can't be opened fails whatever is asked of it, with the reason. `embedded` is
 /// the file of the embedded database, which an import makes and a simulation doesn't.

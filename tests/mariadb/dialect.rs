@@ -17,6 +17,9 @@ pub fn database(url: &str) -> Database {
 pub const LEDGER_TABLES: &str = "select count(*) from information_schema.tables where table_schema = database() \
     and table_name like 'usersync%'";
 
+/// The schema in which the users are.
+pub const SCHEMA: &str = "select database()";
+
 /// Users with a column of text in any case (`org`) and one of numbers (`site`).
 pub const ANY_CASE: &str = "create table users (id varchar(80) primary key, org varchar(80) collate utf8mb4_general_ci, \
     site integer)";

@@ -2,7 +2,7 @@
 
 use usersync::{
     api::Action,
-    model::change::ChangeKind,
+    model::{change::ChangeKind, job::Target},
     ports::{StoreError, UserStore as _},
 };
 
@@ -241,6 +241,7 @@ async fn a_server_must_prove_who_it_is() {
     let cert = server.folder().join("cert.pem");
     let trusted = format!("ssl-ca={}", cert.display());
     let name = database.split(['/', '?']).nth(3).unwrap();
+    let bundle = Some(std::fs::read_to_string(&cert).unwrap());
     for (host, parameters, expected) in [
         ("localhost", "ssl-mode=VERIFY_IDENTITY".to_owned(), Err("no TLS connection")),
         ("localhost", format!("ssl-mode=VERIFY_IDENTITY&{trusted}"), Ok(())),
@@ -253,6 +254,11 @@ async fn a_server_must_prove_who_it_is() {
         ("localhost", "ssl-mode=DISABLED".to_owned(), Err("Access denied")),
     ] {
         let url = format!("mysql://safe:{}@{host}:{port}/{name}?{parameters}", encoded("safe"));
+        // The same with `caBundle`.
+        let given = Target { ca_bundle: bundle.clone(), ..target(&url.replace(&trusted, ""), "users") };
+        let verified = Store::connect(&given).await.map(drop);
+        let wrong = parameters.contains("DISABLED") || host != "localhost" && parameters.contains("IDENTITY");
+        assert_eq!(verified.is_err(), wrong, "{host} {parameters}");
         match (Store::connect(&target(&url, "users")).await, expected) {
             (Ok(store), Ok(())) => drop(store.inspect().await.unwrap()),
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{host} {parameters}: {error}"),

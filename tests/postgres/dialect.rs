@@ -16,6 +16,9 @@ pub fn database(url: &str) -> Database {
 /// How many tables of the ledger there are.
 pub const LEDGER_TABLES: &str = "select count(*) from pg_class where relname like 'usersync%'";
 
+/// The schema in which the users are.
+pub const SCHEMA: &str = "select current_schema()";
+
 /// Users with a column of text in any case (`org`) and one of numbers (`site`).
 pub const ANY_CASE: &str =
     "create extension citext; create table users (id varchar(80) primary key, org citext, site integer)";

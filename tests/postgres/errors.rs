@@ -1,7 +1,7 @@
 //! What goes wrong, in words that help.
 
 use usersync::{
-    model::change::ChangeKind,
+    model::{change::ChangeKind, job::Target},
     ports::{StoreError, UserStore as _},
     store::postgres::Postgres,
 };
@@ -144,6 +144,7 @@ async fn a_server_must_prove_who_it_is() {
     let password = super::support::postgres::encoded(super::support::postgres::PASSWORD);
     let cert = server.folder().join("cert.pem");
     let trusted = format!("sslrootcert={}", cert.display());
+    let bundle = Some(std::fs::read_to_string(&cert).unwrap());
     for (host, parameters, expected) in [
         ("localhost", "sslmode=verify-full".to_owned(), Err("no TLS connection")),
         ("localhost", format!("sslmode=verify-full&{trusted}"), Ok("t")),
@@ -156,6 +157,10 @@ async fn a_server_must_prove_who_it_is() {
     ] {
         let url = format!("postgres://postgres:{password}@{host}:{port}/test0?{parameters}");
         let store = Postgres::connect(&target(&url, "users")).await;
+        // With `caBundle` instead, it always verifies: the mode is said in the URL, or the strictest.
+        let given = Target { ca_bundle: bundle.clone(), ..target(&url.replace(&trusted, ""), "users") };
+        let verified = Postgres::connect(&given).await.map(drop);
+        assert_eq!(verified.is_ok(), host == "localhost" || !parameters.starts_with("sslmode=verify-full"), "{url}");
         match (store, expected) {
             (Ok(store), Ok(encrypted)) => {
                 store.inspect().await.unwrap();

@@ -1,9 +1,12 @@
 //! The ledger: who may write, what was committed, and that it is committed with the users or not at all.
 
+use std::collections::BTreeMap;
+
 use usersync::{
     api::Action,
     model::{
         file::Stamp,
+        job::Target,
         ledger::{LedgerRow, OpenStep},
     },
     ports::{StoreError, UserStore as _},
@@ -207,4 +210,47 @@ async fn a_scope_is_the_same_however_its_value_is_written() {
     let error = failure(store.open(&same).await);
     assert!(matches!(&error, StoreError::Shared(text) if text.to_lowercase().contains("org: acme")), "{error}");
     store.open(&claim("x", Action::Mirror, &[("org", "ACME"), ("site", "2")])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_ledger_may_have_a_schema_of_its_own() {
+    let beside = Bench::new(USERS).await;
+    let schema = format!("{}_sync", beside.url.split(['/', '?']).nth(3).unwrap());
+    let target = Target { ledger_schema: Some(schema.clone()), ..target(&beside.url, "users") };
+    let apart = Bench {
+        url: beside.url.clone(),
+        store: Store::connect(&target).await.unwrap(),
+        scope: BTreeMap::new(),
+    };
+    let (hr, own) = (sync("hr"), claim("hr", Action::Upsert, &[]));
+    let error = failure(apart.store.open(&own).await);
+    assert!(matches!(&error, StoreError::Invalid(text) if text.contains(&schema)), "{error}");
+
+    beside.sql(&format!("create schema {schema}"));
+    let layout = apart.mapped(&["id", "org"]).await;
+    let mut apply = apart.begin(&layout).await;
+    let change = update(&["a", "acme"], &["a", "x"]);
+    apply.change(usersync::model::change::ChangeKind::Deactivate, &[change]).await.unwrap();
+    apply.commit(&ledger_row("r1", "a.csv")).await.unwrap();
+    assert_eq!(apart.store.committed(&hr, "r1").await.unwrap().map(|row| row.run), Some("r1".to_owned()));
+    assert_eq!(apart.deactivated().await, ["a"]);
+    let tables = "select count(*) from information_schema.tables where table_name like 'usersync%' and table_schema";
+    let here = format!("{tables} <> '{schema}' and table_schema = '{}'", beside.sql(dialect::SCHEMA));
+    assert_eq!(beside.sql(&format!("{tables} = '{schema}'")), "4");
+    assert_eq!(beside.sql(&here), "0", "none beside the users");
+
+    // The same sync without it would import everything again; another one on the table is known as well.
+    for error in [failure(beside.store.check(&own).await), failure(beside.store.open(&own).await)] {
+        let said = error.to_string();
+        assert!(matches!(&error, StoreError::Invalid(_)) && said.contains("target.ledgerSchema"), "{error}");
+    }
+    let error = failure(beside.store.open(&claim("b", Action::Mirror, &[])).await);
+    assert!(matches!(&error, StoreError::Shared(text) if text.contains(&schema)), "{error}");
+    assert_eq!(beside.sql(&here), "0", "nothing is made");
+
+    // It begins anew if somebody does what the message says.
+    let said = failure(beside.store.open(&own).await).to_string();
+    beside.sql(said.split_once(", run: ").unwrap().1);
+    beside.open().await;
+    assert_eq!(beside.store.committed(&hr, "r1").await.unwrap(), None);
 }

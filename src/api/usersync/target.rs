@@ -25,6 +25,11 @@ pub struct TargetSpec {
     #[serde(default = "default_table")]
     #[schemars(length(min = 1, max = 256))]
     pub table: String,
+    /// The schema that holds the ledger's tables (with MySQL and MariaDB: the database on the same server), where none are wanted
+    /// beside the users. It must be there, exactly as written. Default: that of the table. Example: `usersync`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub ledger_schema: Option<String>,
     /// Constant columns that say whose users these are: set when a user is added; rows with other values are never touched.
     /// Default: none; the whole table. Example: `{org: acme}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -35,7 +40,7 @@ pub struct TargetSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128), inner(length(min = 1, max = 128)))]
     pub protected_columns: Vec<String>,
-    /// Certificates to trust instead of the system's, for a connection with TLS.
+    /// Certificates to trust besides the system's, for a connection with TLS; with them it always verifies.
     /// Example: `{configMapKeyRef: {name: ca, key: ca.crt}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<CaBundle>,
@@ -49,6 +54,7 @@ impl Default for TargetSpec {
         Self {
             url: None,
             table: default_table(),
+            ledger_schema: None,
             scope: BTreeMap::new(),
             protected_columns: Vec::new(),
             ca_bundle: None,

@@ -33,6 +33,12 @@ pub fn target(
             (database, weakened(url.expose()))
         }
     };
+    if spec.ledger_schema.is_some() && matches!(database, Database::Embedded | Database::Sqlite { .. }) {
+        let message = "an SQLite database has no schemas: its ledger is in the same file. Leave this out";
+        return Err(vec![JobProblem::new("spec.target.ledgerSchema", message)]);
+    }
+    let bundle = spec.ca_bundle.as_ref().map(|bundle| secrets.bundle("spec.target.caBundle", bundle)).transpose();
+    let ca_bundle = bundle.map_err(|problem| vec![problem])?;
     let timeouts = TargetTimeouts {
         connect: spec.timeouts.connect.get(),
         statement: spec.timeouts.statement.get(),
@@ -41,8 +47,10 @@ pub fn target(
     let target = Target {
         database,
         table: spec.table.clone(),
+        ledger_schema: spec.ledger_schema.clone(),
         scope: spec.scope.clone(),
         protected: spec.protected_columns.clone(),
+        ca_bundle,
         timeouts,
     };
     Ok((target, warnings))

@@ -222,6 +222,7 @@ fn problems_say_where_and_what_to_do() {
         (json!({"target": {"protectedColumns": ["employee_id"]}}), "spec.target.protectedColumns", "“employee_id”"),
         (json!({"target": {"scope": {"locale": "en"}}}), "spec.target.scope.locale", "constant of the scope"),
         (json!({"target": {"table": "a.b.c"}}), "spec.target.table", "schema.users"),
+        (json!({"target": {"ledgerSchema": "sync"}}), "spec.target.ledgerSchema", "SQLite database has no schemas"),
         (json!({"target": {"timeouts": {"lock": "0s"}}}), "spec.target.timeouts.lock", "15s"),
         (deactivate(json!({})), "spec.removal.restore", "stay inactive"),
         (deactivate(json!({"restore": {"active": "false"}})), "spec.removal.restore.active", "the other one"),
@@ -301,7 +302,6 @@ fn what_is_not_built_is_refused() {
             json!({"source": {"sftp": null, "path": null, "dropBox": {"credentials": {"name": "x"}}}}),
             "spec.source.dropBox",
         ),
-        (json!({"target": {"caBundle": {"secretKeyRef": {"name": "ca", "key": "ca.crt"}}}}), "spec.target.caBundle"),
     ] {
         let found = refused(patch);
         assert_eq!(found.len(), 1, "{found:?}");

@@ -37,7 +37,7 @@ const KEYS: usize = 1_000;
 pub fn grant(users: &Users, account: &str) -> String {
     let rights = "create, select, insert, update, delete";
     let tables = [LEDGER, SYNCS, DEACTIVATED, MIGRATIONS].iter();
-    let grants = tables.map(|name| format!("grant {rights} on {} to {account}", users.beside(name)));
+    let grants = tables.map(|name| format!("grant {rights} on {} to {account}", users.ledger(name)));
     grants.collect::<Vec<_>>().join("; ")
 }
 
@@ -46,7 +46,7 @@ pub async fn exists(session: &mut Session, users: &Users) -> Result<bool, StoreE
     let names = [LEDGER, SYNCS, DEACTIVATED];
     let sql = format!(
         "select count(*) from information_schema.tables where table_schema = {} and table_name in {}",
-        literal(&users.schema),
+        literal(&users.ledger_schema),
         list(names.iter().map(|name| literal(name)))
     );
     let row = session.row("look for the ledger", "", &sql).await?;
@@ -112,7 +112,7 @@ async fn newest(
 }
 
 fn of_sync(users: &Users, sync: &SyncId) -> String {
-    format!("from {} where {}", users.beside(LEDGER), owner(sync))
+    format!("from {} where {}", users.ledger(LEDGER), owner(sync))
 }
 
 /// The condition that finds a sync's rows.
@@ -160,7 +160,7 @@ fn ledger_row(row: &MySqlRow) -> Result<(i64, LedgerRow), sqlx::Error> {
 /// The statement that forgets runs older than 400 days, except a sync's newest of each file name. Under one name there
 /// lies one file: if it is there since it was imported, no other of that name was imported after it.
 pub fn forget_old_sql(users: &Users) -> String {
-    let ledger = users.beside(LEDGER);
+    let ledger = users.ledger(LEDGER);
     format!(
         "delete from {ledger} where committed < utc_timestamp(6) - interval 400 day and id not in (select id from \
          (select max(id) as id from {ledger} group by instance, namespace, sync, file_name) as newest)"
@@ -192,7 +192,7 @@ pub async fn write(session: &mut Session, users: &Users, sync: &SyncId, row: &Le
     let sql = format!(
         "insert into {} (instance, namespace, sync, run, file_name, file_size, file_mtime, sha256, spec, result, counts, \
          report, open_steps, committed) values ({}, utc_timestamp(6))",
-        users.beside(LEDGER),
+        users.ledger(LEDGER),
         values.map(|value| literal(value)).join(", ")
     );
     match session.run_plain(&sql).await {
@@ -222,7 +222,7 @@ pub async fn close(
     if let Some((id, mut row)) = some(session, users, sync, &format!("{of_run} for update")).await?.pop() {
         row.open.retain(|open| *open != step);
         let steps = serde_json::to_string(&row.open).unwrap_or_else(|_| "[]".to_owned());
-        let sql = format!("update {} set open_steps = {} where id = {id}", users.beside(LEDGER), literal(&steps));
+        let sql = format!("update {} set open_steps = {} where id = {id}", users.ledger(LEDGER), literal(&steps));
         session.run("write the ledger", &right, &sql).await?;
     }
     session.run("write the ledger", "", "commit").await.map(|_| ())
@@ -231,7 +231,7 @@ pub async fn close(
 /// Sees, with the sync's row locked, that the fence still stands.
 pub async fn hold(session: &mut Session, users: &Users, fence: &Fence) -> Result<(), StoreError> {
     let right = grant(users, &session.account);
-    let syncs = users.beside(SYNCS);
+    let syncs = users.ledger(SYNCS);
     let sql = format!("select attempt from {syncs} where {} for update", owner(&fence.sync));
     let row = session.row("lock the sync's row in the ledger", &right, &sql).await?;
     let name = &session.line.name;
@@ -252,15 +252,15 @@ pub async fn hold(session: &mut Session, users: &Users, fence: &Fence) -> Result
 pub fn deactivated_sql(users: &Users, sync: &SyncId) -> String {
     format!(
         "select user_key, timestampdiff(second, since, utc_timestamp(6)) from {} where {} and users = {}",
-        users.beside(DEACTIVATED),
+        users.ledger(DEACTIVATED),
         owner(sync),
-        literal(&users.name)
+        literal(&users.in_ledger())
     )
 }
 
 /// The statements that note that the sync deactivated these users, from now on.
 pub fn note_sql(users: &Users, sync: &SyncId, keys: &[&str]) -> Vec<String> {
-    let owner = [&sync.instance, &sync.namespace, &sync.name, &users.name].map(|text| literal(text)).join(", ");
+    let owner = [&sync.instance, &sync.namespace, &sync.name, &users.in_ledger()].map(|text| literal(text)).join(", ");
     let note = |keys: &[&str]| {
         let rows = keys
             .iter()
@@ -268,7 +268,7 @@ pub fn note_sql(users: &Users, sync: &SyncId, keys: &[&str]) -> Vec<String> {
         format!(
             "insert into {} (instance, namespace, sync, users, user_key, digest, since) values {} \
              on duplicate key update since = utc_timestamp(6)",
-            users.beside(DEACTIVATED),
+            users.ledger(DEACTIVATED),
             rows.collect::<Vec<_>>().join(", ")
         )
     };
@@ -279,7 +279,7 @@ pub fn note_sql(users: &Users, sync: &SyncId, keys: &[&str]) -> Vec<String> {
 pub fn forget_sql(users: &Users, sync: &SyncId, keys: &[&str]) -> Vec<String> {
     let forget = |keys: &[&str]| {
         let digests = list(keys.iter().map(|key| digest(users, sync, key)));
-        format!("delete from {} where digest in {digests}", users.beside(DEACTIVATED))
+        format!("delete from {} where digest in {digests}", users.ledger(DEACTIVATED))
     };
     keys.chunks(KEYS).map(forget).collect()
 }
@@ -288,7 +288,7 @@ pub fn forget_sql(users: &Users, sync: &SyncId, keys: &[&str]) -> Vec<String> {
 fn digest(users: &Users, sync: &SyncId, key: &str) -> String {
     let mut hash = Sha256::new();
     // Each part with its length: no two lists of parts read the same.
-    for part in [&sync.instance, &sync.namespace, &sync.name, &users.name, key] {
+    for part in [&sync.instance, &sync.namespace, &sync.name, &users.in_ledger(), key] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

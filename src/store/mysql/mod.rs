@@ -42,13 +42,14 @@ use crate::{
         rows::Rows,
     },
     ports::{Apply, StoreError, UserStore},
+    store::TableName,
 };
 
 /// Users in a table of MariaDB or MySQL. A scan and a transaction have a connection each; short statements share one, which
 /// is made anew when it broke.
 pub struct Mysql {
     server: Server,
-    table: String,
+    table: TableName,
     idle: Mutex<Option<Session>>,
     /// How the match key's column compares, once it was asked: by the column's name.
     collation: tokio::sync::Mutex<Option<(String, Option<Collation>)>>,
@@ -61,9 +62,9 @@ impl Mysql {
         let Database::Mysql(url) = &target.database else {
             return Err(StoreError::Invalid("target.url is no mysql:// URL".to_owned()));
         };
-        let server = Server::new(url, target.timeouts)?;
+        let server = Server::new(url, target.ca_bundle.as_deref(), target.timeouts)?;
         let session = server.connect().await?;
-        let (table, idle) = (target.table.clone(), Mutex::new(Some(session)));
+        let (table, idle) = (TableName::of(target), Mutex::new(Some(session)));
         Ok(Self { server, table, idle, collation: tokio::sync::Mutex::new(None) })
     }
 
@@ -105,15 +106,13 @@ impl UserStore for Mysql {
         let unique = columns::unique(&mut session, &users).await?;
         self.keep(session);
         let columns = columns.into_iter().map(|described| described.column).collect();
-        Ok(Table { name: self.table.clone(), columns, unique, dialect: Dialect::Mysql })
+        Ok(Table { name: self.table.table.clone(), columns, unique, dialect: Dialect::Mysql })
     }
 
     async fn check(&self, claim: &Claim) -> Result<(), StoreError> {
         let mut session = self.session().await?;
         let users = users::find(&mut session, &self.table).await?;
-        if ledger::exists(&mut session, &users).await? {
-            open::check(&mut session, &users, claim).await?;
-        }
+        open::check(&mut session, &users, claim).await?;
         self.keep(session);
         Ok(())
     }

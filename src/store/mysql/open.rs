@@ -10,7 +10,7 @@ use super::{
     ledger::{MIGRATIONS, SYNCS, forget_old_sql, grant, json},
     session::{Session, text, word},
     sql::literal,
-    users::Users,
+    users::{Users, in_schema},
 };
 use crate::{
     api::Action,
@@ -50,7 +50,7 @@ const ENGINE: &str = "engine = InnoDB row_format = dynamic character set utf8mb4
 /// Makes what is missing of the ledger.
 async fn migrate(session: &mut Session, users: &Users) -> Result<(), StoreError> {
     let right = grant(users, &session.account);
-    let table = users.beside(MIGRATIONS);
+    let table = users.ledger(MIGRATIONS);
     if !named(session, users, MIGRATIONS).await? {
         let sql = format!(
             "create table if not exists {table} (step integer primary key, made datetime(6) not null) {ENGINE}"
@@ -61,7 +61,7 @@ async fn migrate(session: &mut Session, users: &Users) -> Result<(), StoreError>
     let made = row.as_ref().and_then(|row| text(row, 0)).and_then(|step| step.parse::<usize>().ok()).unwrap_or(0);
     for (step, statements) in (1..).zip(STEPS).skip(made) {
         for sql in *statements {
-            let sql = sql.replace("{schema}", &super::sql::quote(&users.schema)).replace("{engine}", ENGINE);
+            let sql = sql.replace("{schema}", &super::sql::quote(&users.ledger_schema)).replace("{engine}", ENGINE);
             session.run("make the ledger", &right, &sql).await?;
         }
         let sql = format!("insert ignore into {table} (step, made) values ({step}, utc_timestamp(6))");
@@ -73,45 +73,73 @@ async fn migrate(session: &mut Session, users: &Users) -> Result<(), StoreError>
 async fn named(session: &mut Session, users: &Users, name: &str) -> Result<bool, StoreError> {
     let sql = format!(
         "select 1 from information_schema.tables where table_schema = {} and table_name = {}",
-        literal(&users.schema),
+        literal(&users.ledger_schema),
         literal(name)
     );
     Ok(session.row("look for the ledger", "", &sql).await?.is_some())
 }
 
-/// Claims standing in this ledger, the sync's own among them.
-async fn standing(session: &mut Session, users: &Users) -> Result<Vec<Claim>, StoreError> {
+/// The databases with ledgers on this server that this user may see, the sync's own first if it is there.
+async fn ledgers(session: &mut Session, users: &Users) -> Result<Vec<String>, StoreError> {
+    let sql = format!(
+        "select table_schema from information_schema.tables where table_name = {} and table_type = 'BASE TABLE' \
+         order by table_schema <> {}, 1",
+        literal(SYNCS),
+        literal(&users.ledger_schema)
+    );
+    Ok(session.rows("look for ledgers", "", &sql).await?.iter().map(|row| word(row, 0)).collect())
+}
+
+/// Claims standing in the ledger of a database, the sync's own among them.
+async fn standing(session: &mut Session, users: &Users, schema: &str) -> Result<Vec<Claim>, StoreError> {
     let right = grant(users, &session.account);
     let sql = format!(
         "select instance, namespace, sync, users, scope, action from {} order by instance, namespace, sync",
-        users.beside(SYNCS)
+        in_schema(schema, SYNCS)
     );
-    let rows = session.rows("read the claims", &right, &sql).await?;
-    rows.iter().map(claim).collect::<Result<_, _>>().map_err(|e| session.line.error("read the claims", &right, &e))
+    let rows = match session.rows("read the claims", &right, &sql).await {
+        // Another installation's.
+        Err(StoreError::Denied(_)) if schema != users.ledger_schema => return Ok(Vec::new()),
+        rows => rows?,
+    };
+    let claims = rows.iter().map(|row| claim(row, schema)).collect::<Result<_, _>>();
+    claims.map_err(|e| session.line.error("read the claims", &right, &e))
 }
 
-fn claim(row: &MySqlRow) -> Result<Claim, sqlx::Error> {
+/// The table is named with its database.
+fn claim(row: &MySqlRow, schema: &str) -> Result<Claim, sqlx::Error> {
+    let table = word(row, 3);
     Ok(Claim {
         sync: SyncId { instance: word(row, 0), namespace: word(row, 1), name: word(row, 2) },
-        table: word(row, 3),
+        table: if table.starts_with('`') { table } else { in_schema(schema, &table) },
         scope: json(&word(row, 4))?,
         action: json::<Action>(&format!("\"{}\"", word(row, 5)))?,
     })
 }
 
-/// Whether the claim could stand beside the others.
+/// Whether the claim could stand beside the others, and the sync's ledger is the one that it had.
 pub async fn check(session: &mut Session, users: &Users, claim: &Claim) -> Result<(), StoreError> {
-    let claim = Claim { table: users.name.clone(), ..claim.clone() };
-    let standing = standing(session, users).await?;
+    let claim = Claim { table: users.sql(), ..claim.clone() };
     let columns = columns::columns(session, users).await?;
-    let mut compared = Vec::with_capacity(standing.len());
-    for other in &standing {
-        compared.push(as_compared(session, &columns, other, users).await?);
-    }
     let own = as_compared(session, &columns, &claim, users).await?;
-    let Some(against) = claims::conflict(&own, &compared) else { return Ok(()) };
-    let other = standing.iter().find(|other| other.sync == against.sync).unwrap_or(against);
-    Err(StoreError::Shared(claims::message(&claim, other, &users.beside(SYNCS))))
+    for schema in ledgers(session, users).await? {
+        let standing = standing(session, users, &schema).await?;
+        let syncs = in_schema(&schema, SYNCS);
+        let mut compared = Vec::with_capacity(standing.len());
+        for other in &standing {
+            compared.push(as_compared(session, &columns, other, users).await?);
+        }
+        if let Some(against) = claims::conflict(&own, &compared) {
+            let other = standing.iter().find(|other| other.sync == against.sync).unwrap_or(against);
+            let other = Claim { table: users.name.clone(), ..other.clone() };
+            return Err(StoreError::Shared(claims::message(&claim, &other, &syncs)));
+        }
+        if schema != users.ledger_schema && claims::stands(&claim, &standing) {
+            let elsewhere = claims::elsewhere(&claim, &users.ledger_schema, &schema, &syncs);
+            return Err(StoreError::Invalid(format!("{}: {elsewhere}", session.line.name)));
+        }
+    }
+    Ok(())
 }
 
 /// The claim with the scope's values as the server compares them: `01` and `1` in a column of numbers are one scope, and so
@@ -124,7 +152,7 @@ async fn as_compared(
 ) -> Result<Claim, StoreError> {
     let mut scope: BTreeMap<String, String> = claim.scope.clone();
     for (name, text) in &mut scope {
-        let Some(column) = columns.iter().find(|c| c.column.name == *name && claim.table == users.name) else {
+        let Some(column) = columns.iter().find(|c| c.column.name == *name && claim.table == users.sql()) else {
             continue;
         };
         if let Ok(canonical) = value::canonical(&column.column.kind, text) {
@@ -143,10 +171,12 @@ async fn as_compared(
 /// The ledger made, then one short transaction: the claim registered, old rows forgotten, a new attempt begun.
 pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result<Fence, StoreError> {
     let right = grant(users, &session.account);
+    // Before anything is made, which no rollback would remove.
+    check(session, users, claim).await?;
     migrate(session, users).await?;
     session.run("open the ledger", "", "start transaction").await?;
     // One at a time: two claims that stand against each other must not both find nothing.
-    let lock = format!("select step from {} where step = 1 for update", users.beside(MIGRATIONS));
+    let lock = format!("select step from {} where step = 1 for update", users.ledger(MIGRATIONS));
     session.row("lock the ledger", &right, &lock).await?;
     check(session, users, claim).await?;
     session.run("forget old runs", &right, &forget_old_sql(users)).await?;
@@ -154,7 +184,7 @@ pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result
     let action = format!("{:?}", claim.action);
     let SyncId { instance, namespace, name } = &claim.sync;
     let key = [instance, namespace, name].map(|text| literal(text));
-    let values = [&users.name, &scope, &action].map(|text| literal(text));
+    let values = [&users.in_ledger(), &scope, &action].map(|text| literal(text));
     let [users_sql, scope_sql, action_sql] = &values;
     let sql = format!(
         "insert into {syncs} (instance, namespace, sync, users, scope, action, attempt, updated) \
@@ -162,12 +192,12 @@ pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result
          action = {action_sql}, attempt = attempt + 1, updated = utc_timestamp(6)",
         key.join(", "),
         values.join(", "),
-        syncs = users.beside(SYNCS)
+        syncs = users.ledger(SYNCS)
     );
     session.run("register this sync", &right, &sql).await?;
     let sql = format!(
         "select attempt from {} where instance = {} and namespace = {} and sync = {}",
-        users.beside(SYNCS),
+        users.ledger(SYNCS),
         key[0],
         key[1],
         key[2]

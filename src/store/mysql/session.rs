@@ -30,8 +30,8 @@ pub struct Server {
 
 impl Server {
     /// Reads the URL.
-    pub fn new(url: &Secret, timeouts: TargetTimeouts) -> Result<Self, StoreError> {
-        let (options, name) = url::read(url.expose())?;
+    pub fn new(url: &Secret, ca_bundle: Option<&str>, timeouts: TargetTimeouts) -> Result<Self, StoreError> {
+        let (options, name) = url::read(url.expose(), ca_bundle)?;
         Ok(Self { options, timeouts, name })
     }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     model::{change::Change, column::ColumnType, ledger::Fence, plan::Layout},
     ports::StoreError,
-    store::{bisect::Refusal, unique::still_there},
+    store::{TableName, bisect::Refusal, unique::still_there},
 };
 
 /// Keys in one statement, at most.
@@ -48,7 +48,7 @@ pub struct Transaction {
 /// deadlock), nothing that followed would be kept.
 pub async fn begin(
     mut session: Session,
-    table: &str,
+    table: &TableName,
     fence: &Fence,
     layout: &Layout,
     scope: &BTreeMap<String, String>,

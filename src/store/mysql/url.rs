@@ -10,7 +10,7 @@ use crate::ports::StoreError;
 
 /// Reads a `mysql://` or `mariadb://` URL. Without `ssl-mode` in it, a server that is not this machine must show a
 /// certificate that verifies. An unknown parameter is refused by its name, so that no value is ever logged.
-pub fn read(url: &str) -> Result<(MySqlConnectOptions, Name), StoreError> {
+pub fn read(url: &str, ca_bundle: Option<&str>) -> Result<(MySqlConnectOptions, Name), StoreError> {
     let form = || {
         invalid(
             "target.url is no MySQL URL: it must look like mysql://USER:PASSWORD@HOST:3306/DATABASE, with % codes for \
@@ -40,7 +40,14 @@ pub fn read(url: &str) -> Result<(MySqlConnectOptions, Name), StoreError> {
         }
     }
     let host = options.get_socket().map_or(bare, |path| path.display().to_string());
-    let mode = mode.unwrap_or_else(|| default_mode(&host));
+    let mode = mode.unwrap_or_else(|| match default_mode(&host) {
+        // Whoever names an authority wants it asked, on this machine as well.
+        MySqlSslMode::Preferred if ca_bundle.is_some() => MySqlSslMode::VerifyIdentity,
+        mode => mode,
+    });
+    if let Some(bundle) = ca_bundle {
+        options = options.ssl_ca_from_pem(bundle.as_bytes().to_vec());
+    }
     let Some(database) = options.get_database().map(str::to_owned) else {
         return Err(invalid("target.url names no database: mysql://USER:PASSWORD@HOST:3306/DATABASE"));
     };
@@ -119,15 +126,15 @@ mod tests {
             ("mysql://a:b@localhost/users?socket=/run/mysqld/mysqld.sock", "Disabled"),
             ("mysql://a:b@localhost/users?socket=%2Frun%2Fmysqld%2Fmysqld.sock", "Disabled"),
         ] {
-            assert_eq!(format!("{:?}", read(url).unwrap().0.get_ssl_mode()), mode, "{url}");
+            assert_eq!(format!("{:?}", read(url, None).unwrap().0.get_ssl_mode()), mode, "{url}");
         }
     }
 
     #[test]
     fn names_and_errors_show_no_password() {
-        let name = read("mariadb://sync:s3cret@db.example.com:3307/people").unwrap().1.to_string();
+        let name = read("mariadb://sync:s3cret@db.example.com:3307/people", None).unwrap().1.to_string();
         assert_eq!(name, "MariaDB database people on db.example.com:3307 (user sync)");
-        let name = read("mysql://sync:s3cret@localhost/people?socket=/run/db").unwrap().1.to_string();
+        let name = read("mysql://sync:s3cret@localhost/people?socket=/run/db", None).unwrap().1.to_string();
         assert_eq!(name, "MySQL database people at /run/db (user sync)");
         for url in [
             "postgres://a:s3cret@h/d",
@@ -137,7 +144,7 @@ mod tests {
             "mysql://a:b@h/d?ssl-mode=s3cret",
             "s3cret",
         ] {
-            let error = read(url).err().unwrap();
+            let error = read(url, None).err().unwrap();
             assert!(matches!(error, StoreError::Invalid(_)));
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }

@@ -4,15 +4,17 @@ use super::{
     session::{Session, text, word},
     sql::{literal, quote},
 };
-use crate::ports::StoreError;
+use crate::{ports::StoreError, store::TableName};
 
 /// The table of the users, found.
 #[derive(Clone, Debug)]
 pub struct Users {
-    /// Its database, where the ledger is as well.
+    /// Its database.
     pub schema: String,
     /// Its name in the database.
     pub name: String,
+    /// The database that holds the ledger.
+    pub ledger_schema: String,
 }
 
 impl Users {
@@ -23,7 +25,17 @@ impl Users {
 
     /// A table beside it, as SQL names it.
     pub fn beside(&self, name: &str) -> String {
-        format!("{}.{}", quote(&self.schema), quote(name))
+        in_schema(&self.schema, name)
+    }
+
+    /// A table of the ledger, as SQL names it.
+    pub fn ledger(&self, name: &str) -> String {
+        in_schema(&self.ledger_schema, name)
+    }
+
+    /// As the ledger names it: by its name alone where it stands beside it.
+    pub fn in_ledger(&self) -> String {
+        if self.ledger_schema == self.schema { self.name.clone() } else { self.sql() }
     }
 
     /// The condition that finds it in a table of `information_schema` (`alias.`, or nothing): by the name, which the server
@@ -51,13 +63,20 @@ impl Users {
     }
 }
 
+/// A table of a database, as SQL names it.
+pub fn in_schema(schema: &str, name: &str) -> String {
+    format!("{}.{}", quote(schema), quote(name))
+}
+
 /// Finds the table: `database.name`, or a name in the database of the URL; both exactly as written.
-pub async fn find(session: &mut Session, table: &str) -> Result<Users, StoreError> {
+pub async fn find(session: &mut Session, table: &TableName) -> Result<Users, StoreError> {
+    let TableName { table, ledger_schema } = table;
     let (schema, name) = match table.split_once('.') {
         Some((schema, name)) => (schema, name),
-        None => (session.line.name.database.as_str(), table),
+        None => (session.line.name.database.as_str(), table.as_str()),
     };
-    let users = Users { schema: schema.to_owned(), name: name.to_owned() };
+    let ledger_schema = ledger_schema.as_deref().unwrap_or(schema).to_owned();
+    let users = Users { schema: schema.to_owned(), name: name.to_owned(), ledger_schema };
     let sql = format!(
         "select t.table_type, t.engine, e.transactions, e.savepoints from information_schema.tables t \
          left join information_schema.engines e on e.engine = t.engine where {}",

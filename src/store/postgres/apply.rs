@@ -21,6 +21,7 @@ use crate::{
     },
     ports::{Apply, Refused, StoreError},
     store::{
+        TableName,
         bisect::{Attempt, Outcome, Refusal, bisect},
         referring::{self, References},
         refused,
@@ -55,7 +56,7 @@ pub struct Transaction {
 /// known to be some row's and none comes as late as the commit.
 pub async fn begin(
     mut session: Session,
-    table: &str,
+    table: &TableName,
     fence: &Fence,
     layout: &Layout,
     scope: &BTreeMap<String, String>,

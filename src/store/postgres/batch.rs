@@ -255,7 +255,7 @@ impl Statements {
         format!(
             "insert into {} (instance, namespace, sync, users, key) select {}, x.o0 from {ROWS} as x where {} \
              on conflict (instance, namespace, sync, users, key) do update set since = excluded.since",
-            self.users.beside(ledger::DEACTIVATED),
+            self.users.ledger(ledger::DEACTIVATED),
             self.owner(sync).join(", "),
             among(places)
         )
@@ -272,12 +272,12 @@ impl Statements {
         format!(
             "delete from {} as d where d.instance = {instance} and d.namespace = {namespace} and d.sync = {name} \
              and d.users = {users}",
-            self.users.beside(ledger::DEACTIVATED)
+            self.users.ledger(ledger::DEACTIVATED)
         )
     }
 
     fn owner(&self, sync: &SyncId) -> [String; 4] {
-        [&sync.instance, &sync.namespace, &sync.name, &self.users.name].map(|text| literal(text))
+        [&sync.instance, &sync.namespace, &sync.name, &self.users.in_ledger()].map(|text| literal(text))
     }
 }
 

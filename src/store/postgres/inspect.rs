@@ -11,16 +11,17 @@ use super::{
 use crate::{
     model::column::{ColumnDefault, Dialect, Table},
     ports::StoreError,
+    store::TableName,
 };
 
 /// Describes the table.
-pub async fn inspect(session: &mut Session, table: &str) -> Result<Table, StoreError> {
+pub async fn inspect(session: &mut Session, table: &TableName) -> Result<Table, StoreError> {
     let users = users::find(session, table).await?;
     let mut columns = users::columns(session, &users).await?;
     evaluate(session, &mut columns).await?;
     let unique = unique(session, &users).await?;
     let columns = columns.into_iter().map(|described| described.column).collect();
-    Ok(Table { name: table.to_owned(), columns, unique, dialect: Dialect::Standard })
+    Ok(Table { name: table.table.clone(), columns, unique, dialect: Dialect::Standard })
 }
 
 // `indnkeyatts` came with PostgreSQL 11. An index that is checked only at the end of a statement or later

@@ -24,7 +24,7 @@ pub const MIGRATIONS: &str = "usersync_migrations";
 
 /// The statement that gives the right to read and write the ledger.
 pub fn grant(users: &Users, user: &str) -> String {
-    let tables: Vec<String> = [LEDGER, SYNCS, DEACTIVATED, MIGRATIONS].iter().map(|name| users.beside(name)).collect();
+    let tables: Vec<String> = [LEDGER, SYNCS, DEACTIVATED, MIGRATIONS].iter().map(|name| users.ledger(name)).collect();
     format!("grant select, insert, update, delete on {} to {}", tables.join(", "), quote(user))
 }
 
@@ -34,7 +34,7 @@ pub async fn exists(session: &mut Session, users: &Users) -> Result<bool, StoreE
     let sql = "select count(*) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
         where n.nspname = $1 and c.relname = any($2)";
     let names = [LEDGER, SYNCS, DEACTIVATED];
-    let query = sqlx::query_scalar::<_, i64>(sql).bind(&users.schema).bind(&names[..]).fetch_one(conn);
+    let query = sqlx::query_scalar::<_, i64>(sql).bind(&users.ledger_schema).bind(&names[..]).fetch_one(conn);
     Ok(line.wait("look for the ledger", "", query).await? == names.len() as i64)
 }
 
@@ -66,7 +66,7 @@ pub async fn rows(
         return Ok(Vec::new());
     }
     let right = grant(users, &session.line.name.user);
-    let of_sync = format!("from {} where instance = $1 and namespace = $2 and sync = $3", users.beside(LEDGER));
+    let of_sync = format!("from {} where instance = $1 and namespace = $2 and sync = $3", users.ledger(LEDGER));
     let (condition, value) = match which {
         Runs::Named(run) => ("and run = $4".to_owned(), run.to_owned()),
         Runs::Of(files) => newest(&of_sync, files, |time| time.to_owned()),
@@ -115,7 +115,7 @@ fn ledger_row(row: &PgRow) -> Result<LedgerRow, sqlx::Error> {
 /// The statement that forgets runs older than 400 days, except a sync's newest of each file name. Under one name there
 /// lies one file: if it is there since it was imported, no other of that name was imported after it.
 pub fn forget_old_sql(users: &Users) -> String {
-    let ledger = users.beside(LEDGER);
+    let ledger = users.ledger(LEDGER);
     format!(
         "delete from {ledger} where id in (select id from (select id, committed, row_number() over (partition by \
          instance, namespace, sync, file_name collate \"C\" order by id desc) as place from {ledger}) ranked \
@@ -129,7 +129,7 @@ pub async fn write(session: &mut Session, users: &Users, sync: &SyncId, row: &Le
     let sql = format!(
         "insert into {} (instance, namespace, sync, run, file_name, file_size, file_mtime, sha256, spec, result, \
          counts, report, open_steps) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13)",
-        users.beside(LEDGER)
+        users.ledger(LEDGER)
     );
     let steps: Vec<String> = row.open.iter().map(|step| format!("{step:?}")).collect();
     let counts = serde_json::to_string(&row.counts).unwrap_or_else(|_| "{}".to_owned());
@@ -161,7 +161,7 @@ pub async fn close(
     let sql = format!(
         "update {} set open_steps = array_remove(open_steps, $5) \
          where instance = $1 and namespace = $2 and sync = $3 and run = $4",
-        users.beside(LEDGER)
+        users.ledger(LEDGER)
     );
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&sync.instance).bind(&sync.namespace).bind(&sync.name);
     let query = query.bind(run).bind(format!("{step:?}"));
@@ -174,7 +174,7 @@ pub async fn hold(session: &mut Session, users: &Users, fence: &Fence) -> Result
     let right = grant(users, &session.line.name.user);
     let sql = format!(
         "select attempt from {} where instance = $1 and namespace = $2 and sync = $3 for update",
-        users.beside(SYNCS)
+        users.ledger(SYNCS)
     );
     let SyncId { instance, namespace, name } = &fence.sync;
     let query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).bind(instance).bind(namespace).bind(name);
@@ -189,7 +189,7 @@ pub async fn hold(session: &mut Session, users: &Users, fence: &Fence) -> Result
             "{}: sync {} was removed from {} while it ran; nothing was written",
             line.name,
             fence.sync,
-            users.beside(SYNCS)
+            users.ledger(SYNCS)
         ))),
     }
 }
@@ -200,11 +200,11 @@ pub fn deactivated_sql(users: &Users, sync: &SyncId) -> String {
     format!(
         "copy (select key, floor(extract(epoch from now() - since))::bigint from {} where instance = {} and \
          namespace = {} and sync = {} and users = {}) to stdout",
-        users.beside(DEACTIVATED),
+        users.ledger(DEACTIVATED),
         literal(&sync.instance),
         literal(&sync.namespace),
         literal(&sync.name),
-        literal(&users.name),
+        literal(&users.in_ledger()),
     )
 }
 

@@ -37,13 +37,14 @@ use crate::{
         rows::Rows,
     },
     ports::{Apply, StoreError, UserStore},
+    store::TableName,
 };
 
 /// Users in a PostgreSQL table. A scan and a transaction have a connection each; short statements share one, which is
 /// made anew when it broke.
 pub struct Postgres {
     server: Server,
-    table: String,
+    table: TableName,
     idle: Mutex<Option<Session>>,
 }
 
@@ -54,9 +55,9 @@ impl Postgres {
         let Database::Postgres(url) = &target.database else {
             return Err(StoreError::Invalid("target.url is no postgres:// URL".to_owned()));
         };
-        let server = Server::new(url, target.timeouts)?;
+        let server = Server::new(url, target.ca_bundle.as_deref(), target.timeouts)?;
         let session = server.connect().await?;
-        Ok(Self { server, table: target.table.clone(), idle: Mutex::new(Some(session)) })
+        Ok(Self { server, table: TableName::of(target), idle: Mutex::new(Some(session)) })
     }
 
     /// The idle session, if it still stands, or a new one.
@@ -99,9 +100,7 @@ impl UserStore for Postgres {
     async fn check(&self, claim: &Claim) -> Result<(), StoreError> {
         let mut session = self.session().await?;
         let users = users::find(&mut session, &self.table).await?;
-        if ledger::exists(&mut session, &users).await? {
-            open::check(&mut session, &users, claim).await?;
-        }
+        open::check(&mut session, &users, claim).await?;
         self.keep(session);
         Ok(())
     }

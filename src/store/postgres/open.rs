@@ -8,7 +8,7 @@ use super::{
     ledger::{MIGRATIONS, SYNCS, forget_old_sql, grant, json, word},
     session::Session,
     sql::{literal, quote},
-    users::{self, Users},
+    users::{self, Users, in_schema},
 };
 use crate::{
     api::Action,
@@ -22,7 +22,7 @@ use crate::{
     sync::value,
 };
 
-/// What made the ledger as it is, in order; a released step never changes. `{schema}` is the users' schema, quoted.
+/// What made the ledger as it is, in order; a released step never changes. `{schema}` is the ledger's schema, quoted.
 const STEPS: &[&str] = &["\
     create table {schema}.usersync_ledger ( \
         id bigint generated always as identity primary key, \
@@ -42,19 +42,20 @@ const STEPS: &[&str] = &["\
         primary key (instance, namespace, sync, users, key))"];
 
 fn grant_create(users: &Users, user: &str) -> String {
-    format!("grant create on schema {} to {}", quote(&users.schema), quote(user))
+    let schema = quote(&users.ledger_schema);
+    format!("grant usage, create on schema {schema} to {}", quote(user))
 }
 
 /// Makes what is missing of the ledger. Runs in the transaction that holds the advisory lock.
 async fn migrate(session: &mut Session, users: &Users) -> Result<(), StoreError> {
-    let table = users.beside(MIGRATIONS);
+    let table = users.ledger(MIGRATIONS);
     let (create, write) = (grant_create(users, &session.line.name.user), grant(users, &session.line.name.user));
     let found = sqlx::query_scalar::<_, bool>(
         "select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
          where n.nspname = $1 and c.relname = $2)",
     );
     let Session { conn, line } = &mut *session;
-    let found = found.bind(&users.schema).bind(MIGRATIONS).fetch_one(&mut *conn);
+    let found = found.bind(&users.ledger_schema).bind(MIGRATIONS).fetch_one(&mut *conn);
     if !line.wait("look for the ledger", "", found).await? {
         let sql = format!("create table {table} (step integer primary key, made timestamptz not null default now())");
         session.run("make the ledger", &create, &sql).await?;
@@ -63,44 +64,67 @@ async fn migrate(session: &mut Session, users: &Users) -> Result<(), StoreError>
     let sql = sqlx::AssertSqlSafe(format!("select coalesce(max(step), 0) from {table}"));
     let made: i32 = line.wait("read the ledger", &write, sqlx::query_scalar(sql).fetch_one(conn)).await?;
     for (step, sql) in (1..).zip(STEPS).skip(made.max(0) as usize) {
-        session.run("make the ledger", &create, &sql.replace("{schema}", &quote(&users.schema))).await?;
+        session.run("make the ledger", &create, &sql.replace("{schema}", &quote(&users.ledger_schema))).await?;
         session.run("make the ledger", &write, &format!("insert into {table} (step) values ({step})")).await?;
     }
     Ok(())
 }
 
-/// Claims standing in this ledger, the sync's own among them.
-async fn standing(session: &mut Session, users: &Users) -> Result<Vec<Claim>, StoreError> {
+/// The schemas of the ledgers in this database, the sync's own first if it is there. Another one counts only when its owner's
+/// rights are this user's as well: a stranger's table could run code by its policies, with this user's rights.
+async fn ledgers(session: &mut Session, users: &Users) -> Result<Vec<String>, StoreError> {
+    let sql = "select n.nspname::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+        where c.relname = $1 and c.relkind = 'r' and (n.nspname = $2 or pg_catalog.pg_has_role(c.relowner, 'usage') \
+        and pg_catalog.has_schema_privilege(n.oid, 'usage') and pg_catalog.has_table_privilege(c.oid, 'select')) \
+        order by n.nspname <> $2, 1";
+    let Session { conn, line } = session;
+    let query = sqlx::query_scalar(sql).bind(SYNCS).bind(&users.ledger_schema).fetch_all(conn);
+    line.wait("look for ledgers", "", query).await
+}
+
+/// Claims standing in the ledger of a schema, the sync's own among them.
+async fn standing(session: &mut Session, users: &Users, schema: &str) -> Result<Vec<Claim>, StoreError> {
     let right = grant(users, &session.line.name.user);
     let sql = format!(
         "select instance, namespace, sync, users, scope::text, action from {} order by instance, namespace, sync",
-        users.beside(SYNCS)
+        in_schema(schema, SYNCS)
     );
     let Session { conn, line } = session;
     let rows = line.wait("read the claims", &right, sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(conn)).await?;
-    rows.iter().map(claim).collect::<Result<_, _>>().map_err(|e| line.error("read the claims", &right, &e))
+    let claims = rows.iter().map(|row| claim(row, schema)).collect::<Result<_, _>>();
+    claims.map_err(|e| line.error("read the claims", &right, &e))
 }
 
-fn claim(row: &PgRow) -> Result<Claim, sqlx::Error> {
+/// The table is named with its schema.
+fn claim(row: &PgRow, schema: &str) -> Result<Claim, sqlx::Error> {
+    let table: String = row.try_get(3)?;
     Ok(Claim {
         sync: SyncId { instance: row.try_get(0)?, namespace: row.try_get(1)?, name: row.try_get(2)? },
-        table: row.try_get(3)?,
+        table: if table.starts_with('"') { table } else { in_schema(schema, &table) },
         scope: json(&row.try_get::<String, _>(4)?)?,
         action: word::<Action>(&row.try_get::<String, _>(5)?)?,
     })
 }
 
-/// Whether the claim could stand beside the others.
+/// Whether the claim could stand beside the others, and the sync's ledger is the one that it had.
 pub async fn check(session: &mut Session, users: &Users, claim: &Claim) -> Result<(), StoreError> {
     let claim = resolved(session, users, claim).await?;
-    let standing = standing(session, users).await?;
-    match claims::conflict(&claim, &standing) {
-        Some(other) => Err(StoreError::Shared(claims::message(&claim, other, &users.beside(SYNCS)))),
-        None => Ok(()),
+    for schema in ledgers(session, users).await? {
+        let standing = standing(session, users, &schema).await?;
+        let syncs = in_schema(&schema, SYNCS);
+        if let Some(other) = claims::conflict(&claim, &standing) {
+            let other = Claim { table: users.name.clone(), ..other.clone() };
+            return Err(StoreError::Shared(claims::message(&claim, &other, &syncs)));
+        }
+        if schema != users.ledger_schema && claims::stands(&claim, &standing) {
+            let elsewhere = claims::elsewhere(&claim, &users.ledger_schema, &schema, &syncs);
+            return Err(StoreError::Invalid(format!("{}: {elsewhere}", session.line.name)));
+        }
     }
+    Ok(())
 }
 
-/// The claim with the table's name alone and the scope's values in canonical form: `01` and `1` in a column of numbers
+/// The claim with the table's full name and the scope's values in canonical form: `01` and `1` in a column of numbers
 /// are one scope, and so are `ACME` and `acme` where the column ignores case.
 async fn resolved(session: &mut Session, users: &Users, claim: &Claim) -> Result<Claim, StoreError> {
     let mut scope = claim.scope.clone();
@@ -114,7 +138,7 @@ async fn resolved(session: &mut Session, users: &Users, claim: &Claim) -> Result
             }
         }
     }
-    Ok(Claim { table: users.name.clone(), scope, ..claim.clone() })
+    Ok(Claim { table: users.sql(), scope, ..claim.clone() })
 }
 
 /// One short transaction: the ledger made, the claim registered, old rows forgotten, a new attempt begun.
@@ -124,7 +148,7 @@ pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result
     // One at a time: two claims that stand against each other must not both find nothing.
     let lock = format!(
         "select pg_advisory_xact_lock(hashtextextended({}, 0))",
-        literal(&format!("usersync ledger in {}", users.schema))
+        literal("usersync ledgers")
     );
     session.run("lock the ledger", "", &lock).await?;
     migrate(session, users).await?;
@@ -135,7 +159,7 @@ pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result
          values ($1, $2, $3, $4, $5::jsonb, $6, 1) on conflict (instance, namespace, sync) do update set \
          users = excluded.users, scope = excluded.scope, action = excluded.action, attempt = s.attempt + 1, \
          updated = clock_timestamp() returning attempt",
-        users.beside(SYNCS)
+        users.ledger(SYNCS)
     );
     let claim = resolved(session, users, claim).await?;
     let scope = serde_json::to_string(&claim.scope).unwrap_or_else(|_| "{}".to_owned());
@@ -143,7 +167,7 @@ pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result
     let Session { conn, line } = &mut *session;
     let query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql));
     let query = query.bind(instance).bind(namespace).bind(name);
-    let query = query.bind(&users.name).bind(scope).bind(format!("{:?}", claim.action)).fetch_one(conn);
+    let query = query.bind(users.in_ledger()).bind(scope).bind(format!("{:?}", claim.action)).fetch_one(conn);
     let attempt = line.wait("register this sync", &right, query).await?;
     session.run("open the ledger", &right, "commit").await?;
     Ok(Fence { sync: claim.sync, attempt })

@@ -48,7 +48,7 @@ pub struct Server {
 impl Server {
     /// Reads the URL. Without `sslmode` in it, a server that is not this machine must show a certificate that verifies.
     /// Password and `sslmode` come from the URL alone, never from the environment or a `.pgpass`.
-    pub fn new(url: &Secret, timeouts: TargetTimeouts) -> Result<Self, StoreError> {
+    pub fn new(url: &Secret, ca_bundle: Option<&str>, timeouts: TargetTimeouts) -> Result<Self, StoreError> {
         let url = url.expose();
         let form = || {
             StoreError::Invalid(
@@ -75,7 +75,13 @@ impl Server {
         let socket = options.get_socket().map(|path| path.display().to_string());
         let host = socket.unwrap_or(bare);
         if !keys.contains(&"sslmode") && !keys.contains(&"ssl-mode") {
-            options = options.ssl_mode(default_mode(&host));
+            let mode = default_mode(&host);
+            // Whoever names an authority wants it asked, on this machine as well.
+            let asked = ca_bundle.is_some() && matches!(mode, PgSslMode::Prefer);
+            options = options.ssl_mode(if asked { PgSslMode::VerifyFull } else { mode });
+        }
+        if let Some(bundle) = ca_bundle {
+            options = options.ssl_root_cert_from_pem(bundle.as_bytes().to_vec());
         }
         let name = Name {
             host,
@@ -203,7 +209,7 @@ mod tests {
 
     fn server(url: &str) -> Result<Server, StoreError> {
         let second = Duration::from_secs(1);
-        Server::new(&Secret::new(url), TargetTimeouts { connect: second, statement: second, lock: second })
+        Server::new(&Secret::new(url), None, TargetTimeouts { connect: second, statement: second, lock: second })
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     model::column::{Column, ColumnDefault},
     ports::StoreError,
+    store::TableName,
 };
 
 /// The table of the users, found.
@@ -17,21 +18,28 @@ use crate::{
 pub struct Users {
     /// Its place in the catalogue.
     pub oid: sqlx::postgres::types::Oid,
-    /// Its schema, where the ledger is as well.
+    /// Its schema.
     pub schema: String,
     /// Its name in the schema.
     pub name: String,
+    /// The schema that holds the ledger.
+    pub ledger_schema: String,
 }
 
 impl Users {
     /// As SQL names it.
     pub fn sql(&self) -> String {
-        format!("{}.{}", quote(&self.schema), quote(&self.name))
+        in_schema(&self.schema, &self.name)
     }
 
-    /// A table beside it, as SQL names it.
-    pub fn beside(&self, name: &str) -> String {
-        format!("{}.{}", quote(&self.schema), quote(name))
+    /// A table of the ledger, as SQL names it.
+    pub fn ledger(&self, name: &str) -> String {
+        in_schema(&self.ledger_schema, name)
+    }
+
+    /// As the ledger names it: by its name alone where it stands beside it.
+    pub fn in_ledger(&self) -> String {
+        if self.ledger_schema == self.schema { self.name.clone() } else { self.sql() }
     }
 
     /// The statement that allows to read.
@@ -50,6 +58,11 @@ impl Users {
     }
 }
 
+/// A table of a schema, as SQL names it.
+pub fn in_schema(schema: &str, name: &str) -> String {
+    format!("{}.{}", quote(schema), quote(name))
+}
+
 const FIND: &str = "select c.oid, n.nspname::text, c.relname::text, c.relkind::text, \
     has_schema_privilege(n.oid, 'usage') and has_any_column_privilege(c.oid, 'select') as readable \
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
@@ -57,10 +70,11 @@ const FIND: &str = "select c.oid, n.nspname::text, c.relname::text, c.relkind::t
     and case when $1::text is null then pg_catalog.pg_table_is_visible(c.oid) else n.nspname = $1 end";
 
 /// Finds the table: `schema.name`, or a name along the search path; both exactly as written.
-pub async fn find(session: &mut Session, table: &str) -> Result<Users, StoreError> {
+pub async fn find(session: &mut Session, table: &TableName) -> Result<Users, StoreError> {
+    let TableName { table, ledger_schema } = table;
     let (schema, name) = match table.split_once('.') {
         Some((schema, name)) => (Some(schema), name),
-        None => (None, table),
+        None => (None, table.as_str()),
     };
     let Session { conn, line } = session;
     let found = sqlx::query(FIND).bind(schema).bind(name).fetch_optional(conn);
@@ -68,7 +82,9 @@ pub async fn find(session: &mut Session, table: &str) -> Result<Users, StoreErro
         return Err(missing(session, table, schema, name).await);
     };
     let read = || -> Result<(Users, String, bool), sqlx::Error> {
-        let users = Users { oid: row.try_get(0)?, schema: row.try_get(1)?, name: row.try_get(2)? };
+        let schema: String = row.try_get(1)?;
+        let ledger_schema = ledger_schema.clone().unwrap_or_else(|| schema.clone());
+        let users = Users { oid: row.try_get(0)?, schema, name: row.try_get(2)?, ledger_schema };
         Ok((users, row.try_get(3)?, row.try_get(4)?))
     };
     let (users, kind, readable) = read().map_err(|e| line.error("look for the table", "", &e))?;

@@ -43,7 +43,7 @@ fn a_refused_login_is_tried_once_a_slot_and_when_a_secret_changes() {
 #[test]
 fn a_bad_spec_stalls_and_lists_everything() {
     let mut world = World::new(
-        "schedule: {every: 10m}\n  target: {caBundle: {secretKeyRef: {name: ca, key: ca.crt}}}\n  source: {directory: {path: in}, dropBox: {credentials: {name: x}}}",
+        "schedule: {every: 10m}\n  target: {table: a.b.c}\n  source: {directory: {path: in}, dropBox: {credentials: {name: x}}}",
         "2026-11-22T00:00:00Z",
     );
     world.annotate("usersync.dev/update-now", "a");
