@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn a_ledger_elsewhere_is_named_with_what_to_do() {
         let ours = claim("hr", "\"app\".\"users\"", Action::Upsert, "");
-        let standing = [claim("hr", "\"app\".\"guests\"", Action::Upsert, ""), claim("b", &ours.table, Action::Upsert, "")];
+        let standing =
+            [claim("hr", "\"app\".\"guests\"", Action::Upsert, ""), claim("b", &ours.table, Action::Upsert, "")];
         assert!(!stands(&ours, &standing), "the same sync on another table, another sync on the same");
         assert!(stands(&ours, &[claim("hr", &ours.table, Action::Mirror, "")]));
         let text = elsewhere(&ours, "sync", "app", "app.usersync_syncs");

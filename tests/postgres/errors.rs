@@ -1,7 +1,11 @@
 //! What goes wrong, in words that help.
 
 use usersync::{
-    model::{change::ChangeKind, job::Target},
+    model::{
+        change::ChangeKind,
+        column::{Case, ColumnType},
+        job::Target,
+    },
     ports::{StoreError, UserStore as _},
     store::postgres::Postgres,
 };
@@ -179,5 +183,22 @@ async fn a_server_must_prove_who_it_is() {
             (Ok(_), Err(_)) => panic!("{host} {parameters} connects"),
             (Err(error), Ok(_)) => panic!("{host} {parameters}: {error}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_match_key_that_is_compared_loosely_is_refused() {
+    let bench = Bench::new(
+        "create collation loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false); \
+         create table users (id text collate loose primary key, org text collate loose)",
+    )
+    .await;
+    let layout = bench.mapped(&["id", "org"]).await;
+    let kind = &layout.key().kind;
+    assert!(matches!(kind, ColumnType::Text { case: Case::Collation, .. }), "the run asks for its forms: {kind:?}");
+    let keys = failure(bench.store.key_forms(&layout, &rows(&[&["ada"]])).await);
+    let scoped = failure(bench.store.open(&claim("hr", usersync::api::Action::Upsert, &[("org", "a")])).await);
+    for (error, part) in [(keys, "column id can't be the match key"), (scoped, "column org can't be in target.scope")] {
+        assert!(matches!(&error, StoreError::Invalid(text) if text.contains(part)), "{error}");
     }
 }

@@ -78,7 +78,15 @@ pub fn target(url: &str, table: &str) -> Target {
         statement: Duration::from_secs(60),
         lock: Duration::from_secs(60),
     };
-    Target { database: database(url), table: table.into(), ledger_schema: None, scope: BTreeMap::new(), protected: Vec::new(), ca_bundle: None, timeouts }
+    Target {
+        database: database(url),
+        table: table.into(),
+        ledger_schema: None,
+        scope: BTreeMap::new(),
+        protected: Vec::new(),
+        ca_bundle: None,
+        timeouts,
+    }
 }
 
 /// A table and a store on it.

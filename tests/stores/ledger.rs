@@ -217,11 +217,8 @@ async fn a_ledger_may_have_a_schema_of_its_own() {
     let beside = Bench::new(USERS).await;
     let schema = format!("{}_sync", beside.url.split(['/', '?']).nth(3).unwrap());
     let target = Target { ledger_schema: Some(schema.clone()), ..target(&beside.url, "users") };
-    let apart = Bench {
-        url: beside.url.clone(),
-        store: Store::connect(&target).await.unwrap(),
-        scope: BTreeMap::new(),
-    };
+    let apart =
+        Bench { url: beside.url.clone(), store: Store::connect(&target).await.unwrap(), scope: BTreeMap::new() };
     let (hr, own) = (sync("hr"), claim("hr", Action::Upsert, &[]));
     let error = failure(apart.store.open(&own).await);
     assert!(matches!(&error, StoreError::Invalid(text) if text.contains(&schema)), "{error}");

@@ -297,12 +297,10 @@ fn no_message_shows_a_secret() {
 
 #[test]
 fn what_is_not_built_is_refused() {
-    for (patch, field) in [
-        (
-            json!({"source": {"sftp": null, "path": null, "dropBox": {"credentials": {"name": "x"}}}}),
-            "spec.source.dropBox",
-        ),
-    ] {
+    for (patch, field) in [(
+        json!({"source": {"sftp": null, "path": null, "dropBox": {"credentials": {"name": "x"}}}}),
+        "spec.source.dropBox",
+    )] {
         let found = refused(patch);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with(&format!("{field}: ")), "{found:?}");

@@ -185,6 +185,10 @@ impl UserStore for Postgres {
         Ok(scan::stream(session, sql, &kinds, "read who is deactivated", right).boxed())
     }
 
+    async fn key_forms(&self, layout: &Layout, _: &Rows) -> Result<Rows, StoreError> {
+        Err(users::loose(&self.server.name, &layout.key().name, "the match key"))
+    }
+
     async fn outside(
         &self,
         layout: &Layout,

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::Action,
     model::{
-        column::{Case, ColumnType},
+        column::{Case, Column, ColumnType},
         job::SyncId,
         ledger::{Claim, Fence},
     },
@@ -130,8 +130,11 @@ async fn resolved(session: &mut Session, users: &Users, claim: &Claim) -> Result
     let mut scope = claim.scope.clone();
     if !scope.is_empty() {
         for described in users::columns(session, users).await? {
-            let kind = &described.column.kind;
-            if let Some(value) = scope.get_mut(&described.column.name) {
+            let Column { name, kind, .. } = &described.column;
+            if let Some(value) = scope.get_mut(name) {
+                if matches!(kind, ColumnType::Text { case: Case::Collation, .. }) {
+                    return Err(users::loose(&session.line.name, name, "in target.scope"));
+                }
                 let canonical = value::canonical(kind, value).map(Cow::into_owned).unwrap_or_else(|_| value.clone());
                 let any_case = matches!(kind, ColumnType::Text { case: Case::Ignored, .. });
                 *value = if any_case { canonical.to_lowercase() } else { canonical };
@@ -146,10 +149,7 @@ pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result
     let right = grant(users, &session.line.name.user);
     session.run("open the ledger", "", "begin isolation level read committed").await?;
     // One at a time: two claims that stand against each other must not both find nothing.
-    let lock = format!(
-        "select pg_advisory_xact_lock(hashtextextended({}, 0))",
-        literal("usersync ledgers")
-    );
+    let lock = format!("select pg_advisory_xact_lock(hashtextextended({}, 0))", literal("usersync ledgers"));
     session.run("lock the ledger", "", &lock).await?;
     migrate(session, users).await?;
     check(session, users, claim).await?;

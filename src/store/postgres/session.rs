@@ -42,7 +42,8 @@ const MARGIN: Duration = Duration::from_secs(30);
 pub struct Server {
     options: PgConnectOptions,
     timeouts: TargetTimeouts,
-    name: Arc<Name>,
+    /// Which database, in words.
+    pub name: Arc<Name>,
 }
 
 impl Server {

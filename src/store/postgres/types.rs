@@ -27,7 +27,7 @@ pub fn column_type(kind: CatalogType<'_>) -> ColumnType {
     if let Some(labels) = labels {
         return ColumnType::Enum { labels };
     }
-    let case = if loose { Case::Ignored } else { Case::Exact };
+    let case = if loose { Case::Collation } else { Case::Exact };
     let max = (modifier > 4).then(|| (modifier - 4) as u32);
     match (name, builtin) {
         ("citext", false) => ColumnType::Text { max: None, padded: false, case: Case::Ignored },

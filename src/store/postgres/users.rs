@@ -3,6 +3,7 @@
 use sqlx::Row as _;
 
 use super::{
+    name::Name,
     session::Session,
     sql::{literal, quote},
     types::{self, CatalogType},
@@ -208,6 +209,14 @@ fn described(row: &sqlx::postgres::PgRow) -> Result<Described, sqlx::Error> {
         generated,
     };
     Ok(Described { column, base, own, default })
+}
+
+/// The words for a column whose collation takes texts for equal that differ: the server doesn't say which.
+pub fn loose(name: &Name, column: &str, what: &str) -> StoreError {
+    StoreError::Invalid(format!(
+        "{name}: column {column} can't be {what}: its collation is nondeterministic, and the server does not say which texts it takes \
+         for equal. Give the column a deterministic collation, or the type citext where upper and lower case are to be the same"
+    ))
 }
 
 /// The predicate of the scope on the table `alias`, or `true`. A bare literal takes the column's own type.
