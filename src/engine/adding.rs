@@ -1,11 +1,12 @@
 //! Adding: users are added while their file is still being read, by a task of its own: the database is at work on some while the
 //! next are read.
 
+use std::io;
+
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    apply::next_users,
     compared::{BATCH, BATCH_SIZE},
     outcome::RunError,
     read::{FileRows, NewUser},
@@ -16,6 +17,7 @@ use crate::{
     sync::{
         diff::FileSide,
         index::{Place, UserRef},
+        users::FileUsers,
     },
 };
 
@@ -184,4 +186,21 @@ async fn add(transaction: Box<dyn Apply>, mut batches: mpsc::Receiver<Users>) ->
         begun.done += users.len() as u64;
     }
     Ok(begun)
+}
+
+/// The next users to add, as many as are written at once, and their rows.
+pub(super) fn next_users(
+    layout: &Layout,
+    users: &mut FileUsers,
+    who: &mut impl Iterator<Item = (UserRef, Place)>,
+) -> io::Result<(Vec<(UserRef, Place)>, Rows)> {
+    let mut batch = Vec::new();
+    let mut rows = Rows::new(layout.insert_columns().count());
+    while batch.len() < BATCH && rows.size() < BATCH_SIZE {
+        let Some((user, place)) = who.next() else { break };
+        let values = &users.user(place)?.values;
+        rows.push_row(layout.insert_columns().map(|(at, _)| values[at].as_deref()));
+        batch.push((user, place));
+    }
+    Ok((batch, rows))
 }

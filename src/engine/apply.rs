@@ -3,9 +3,9 @@
 use std::{io, sync::Arc};
 
 use super::{
-    adding::Begun,
+    adding::{Begun, next_users},
     again::Tries,
-    compared::{BATCH, BATCH_SIZE, Compared, late},
+    compared::{BATCH_SIZE, Compared, late},
     outcome::RunError,
     read::FileRows,
 };
@@ -17,14 +17,12 @@ use crate::{
         plan::Layout,
         progress::{Progress, Step},
         reject::RejectCode,
-        rows::Rows,
     },
     ports::{Apply, Ports, StoreError, Watch, Why},
     sync::{
         diff::FileSide,
         index::{Place, UserRef},
         spill::SpillReader,
-        users::FileUsers,
     },
 };
 
@@ -52,6 +50,8 @@ pub(super) async fn apply(
 ) -> Result<Applied, RunError> {
     let counts = compared.figures().counts;
     let of = counts.removed + counts.updated + counts.added;
+    let done = begun.as_ref().map_or(0, |begun| begun.done);
+    ports.watch.at(Progress { step: Step::Apply, done, of: Some(of) });
     let Begun { transaction, done, refused, upto } = match begun {
         Some(begun) => begun,
         None => Begun::nothing(ports.store.begin(fence, layout, &job.sync.target.scope).await?),
@@ -66,7 +66,6 @@ pub(super) async fn apply(
         refused_users: refused,
         upto,
     };
-    applying.step(0);
     // First: who is deactivated again by this run must be remembered.
     applying.transaction.forget(&compared.plan.forget).await?;
     applying.changes(&compared).await?;
@@ -204,23 +203,6 @@ impl Applying {
         self.done += done as u64;
         self.watch.at(Progress { step: Step::Apply, done: self.done, of: Some(self.of) });
     }
-}
-
-/// The next users to add, as many as are written at once, and their rows.
-pub(super) fn next_users(
-    layout: &Layout,
-    users: &mut FileUsers,
-    who: &mut impl Iterator<Item = (UserRef, Place)>,
-) -> io::Result<(Vec<(UserRef, Place)>, Rows)> {
-    let mut batch = Vec::new();
-    let mut rows = Rows::new(layout.insert_columns().count());
-    while batch.len() < BATCH && rows.size() < BATCH_SIZE {
-        let Some((user, place)) = who.next() else { break };
-        let values = &users.user(place)?.values;
-        rows.push_row(layout.insert_columns().map(|(at, _)| values[at].as_deref()));
-        batch.push((user, place));
-    }
-    Ok((batch, rows))
 }
 
 impl Compared {
