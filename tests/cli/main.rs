@@ -14,6 +14,9 @@ mod remove;
 mod safeguards;
 mod secrecy;
 mod select;
+#[path = "../support/smtp.rs"]
+#[allow(dead_code, reason = "shared with the tests of mail")]
+mod smtp;
 mod state;
 mod target;
 mod world;

@@ -2,12 +2,55 @@
 
 use std::{fs, path::Path};
 
-use super::world::World;
+use data_encoding::BASE64;
+use mail_parser::{MessageParser, MimeHeaders};
+
+use super::{
+    smtp::{Does, Smtp},
+    world::World,
+};
 
 const MAPPING: &str =
     "mapping: {userId: {column: id}, properties: [{property: name}, {property: band, sensitive: true, type: Integer}]}";
 
-/// Every file below a folder that holds a text, unpacked if need be.
+/// What tells people of a run by mail, and the Secret for it.
+const MAIL: &str = "report: {email: {smtp: {name: smtp}, from: sync@example.com, to: [it@example.com], failedImportTo: [hr@example.com]}}";
+const PASSWORD: &str = "correct-horse-3";
+
+/// The same with a mail server that takes everything.
+fn with_mail(world: &World) -> Smtp {
+    let server = Smtp::start(|_| Does::Usual);
+    let secret = format!(
+        "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: smtp}}\nstringData: {{url: \"{}\", username: sync, password: {PASSWORD}}}\n",
+        server.url()
+    );
+    world.write("hr.yaml", world.read("hr.yaml") + &secret);
+    server
+}
+
+/// The parts of a file by their names: what is packed is unpacked, and of a mail each part is one, decoded.
+fn parts(name: &str, bytes: Vec<u8>) -> Vec<(String, Vec<u8>)> {
+    if name.ends_with(".gz") {
+        let mut plain = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(bytes.as_slice()), &mut plain).unwrap();
+        return vec![(name.to_owned(), plain)];
+    }
+    if !name.ends_with(".eml") {
+        return vec![(name.to_owned(), bytes)];
+    }
+    let mail = MessageParser::default().parse(&bytes).unwrap();
+    let subject = mail.subject().unwrap().as_bytes().to_vec();
+    let mut found = vec![(name.to_owned(), subject)];
+    for part in mail.parts.iter().filter(|part| !part.is_multipart()) {
+        found.extend(parts(part.attachment_name().unwrap_or("mail"), part.contents().to_vec()));
+    }
+    assert!(found.len() >= 3, "text and HTML: {found:?}");
+    // What was never encoded, and the head.
+    found.push((name.to_owned(), bytes.clone()));
+    found
+}
+
+/// The names of all parts of files below a folder that hold a text.
 fn holding(folder: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -16,22 +59,34 @@ fn holding(folder: &Path, text: &str) -> Vec<String> {
             found.extend(holding(&path, text));
             continue;
         }
-        let mut bytes = fs::read(&path).unwrap();
-        if path.extension().is_some_and(|end| end == "gz") {
-            let mut plain = Vec::new();
-            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(bytes.as_slice()), &mut plain).unwrap();
-            bytes = plain;
-        }
-        if String::from_utf8_lossy(&bytes).contains(text) {
-            found.push(path.file_name().unwrap().to_string_lossy().into_owned());
-        }
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        found.extend(holding_parts(&name, fs::read(&path).unwrap(), text));
     }
+    found.sort();
+    found.dedup();
     found
+}
+
+fn holding_parts(name: &str, bytes: Vec<u8>, text: &str) -> Vec<String> {
+    let holds = |(_, part): &(String, Vec<u8>)| String::from_utf8_lossy(part).contains(text);
+    parts(name, bytes).into_iter().filter(holds).map(|(name, _)| name).collect()
+}
+
+/// The names of all parts of mails that hold a text, and how many mails there are.
+fn mailed(server: &Smtp, text: &str) -> (Vec<String>, usize) {
+    let taken = server.taken();
+    let count = taken.len();
+    let mut found: Vec<_> = taken.into_iter().flat_map(|taken| holding_parts("taken.eml", taken.mail, text)).collect();
+    found.sort();
+    found.dedup();
+    (found, count)
 }
 
 #[test]
 fn sensitive_values_are_in_the_rejects_file_and_nowhere_else() {
-    let world = World::new(&[MAPPING, "safeguards: {maxRejected: \"100%\", maxRemovals: \"100%\"}", "action: Mirror"]);
+    let safeguards = "safeguards: {maxRejected: \"100%\", maxRemovals: \"100%\"}";
+    let world = World::new(&[MAPPING, MAIL, safeguards, "action: Mirror"]);
+    let server = with_mail(&world);
     let mut said = String::new();
     let mut run = |file: &str| {
         world.drop_file(file);
@@ -49,16 +104,26 @@ fn sensitive_values_are_in_the_rejects_file_and_nowhere_else() {
     run("id,name,band\nE1,Ann,77003\nE2,Bob,77005,77006\nE3,\"Cem\"x,77007\n,Dan,77008\nE1,Ann,77009\n");
     assert!(said.contains("•••"), "that it changed is said: {said}");
     assert!(!said.contains("7700"), "{said}");
-    let mut found = holding(&world.path(".usersync"), "7700");
-    found.sort();
-    found.dedup();
-    assert_eq!(found, ["userdata_1_rejects.csv"]);
+    assert_eq!(holding(&world.path(".usersync"), "7700"), ["userdata_1_rejects.csv"]);
+    let (found, mails) = mailed(&server, "7700");
+    assert_eq!(found, ["userdata_1_rejects.csv"], "of {mails} mails");
+    assert!(mails >= 10, "a summary of each run, and rows to correct: {mails}");
+    for masked in ["report.html", "mail", "changes.csv.gz"] {
+        assert!(holding(&world.path(".usersync"), "•••").contains(&masked.to_owned()), "{masked} says that it changed");
+    }
+    let logged_in = BASE64.encode(format!("\0sync\0{PASSWORD}").as_bytes());
+    for secret in [PASSWORD, &logged_in] {
+        assert!(!said.contains(secret), "{said}");
+        assert_eq!(holding(&world.path(".usersync"), secret), Vec::<String>::new());
+        assert_eq!(mailed(&server, secret).0, Vec::<String>::new());
+    }
 }
 
 #[test]
 fn a_held_run_and_a_refusing_database_show_no_sensitive_value() {
     let world = World::new(&[
         MAPPING,
+        MAIL,
         "safeguards: {maxRejected: \"100%\", maxEmptied: 0}",
         "target: {url: {value: \"sqlite:people.db\"}}",
         "conflictMode: Replace",
@@ -68,6 +133,7 @@ fn a_held_run_and_a_refusing_database_show_no_sensitive_value() {
         "create table users (id text primary key, name text, band integer unique check (band < 77100));
          insert into users values ('E1', 'Ann', 77001), ('E2', 'Bob', 77002);",
     );
+    let server = with_mail(&world);
     let mut said = String::new();
     let mut run = |file: &str, code: i32| {
         world.drop_file(file);
@@ -90,13 +156,15 @@ fn a_held_run_and_a_refusing_database_show_no_sensitive_value() {
     assert!(said.contains("the database refuses the row"), "{said}");
     assert!(!said.contains("7700") && !said.contains("77666"), "{said}");
     for marker in ["7700", "77666"] {
-        let mut found = holding(&world.path(".usersync"), marker);
-        found.sort();
-        found.dedup();
-        assert_eq!(found, ["userdata_1_rejects.csv"], "{marker}");
+        assert_eq!(holding(&world.path(".usersync"), marker), ["userdata_1_rejects.csv"], "{marker}");
+        assert_eq!(mailed(&server, marker).0, ["userdata_1_rejects.csv"], "{marker}");
     }
     let pages = holding(&world.path(".usersync"), "<!DOCTYPE html>");
-    assert!(!pages.is_empty() && pages.iter().all(|page| page == "report.html"), "and there were pages to look at");
+    assert_eq!(
+        pages,
+        ["failed-import.eml", "mail", "report.html", "summary.eml"],
+        "and there were pages and mails to look at"
+    );
 }
 
 #[test]
