@@ -51,6 +51,15 @@ pub enum Kept {
 }
 
 impl Kept {
+    /// The option of `usersync report` that prints it.
+    pub const fn option(self) -> &'static str {
+        match self {
+            Self::Page => "-o html",
+            Self::Changes => "--changes",
+            Self::Rejects => "--rejects",
+        }
+    }
+
     /// Where it is, by the run's status. An error says why there is none.
     pub fn place(self, run: &UserSyncRun) -> Result<String, PlaceError> {
         let reports = run.status.as_ref().and_then(|status| status.reports.clone()).unwrap_or_default();
@@ -62,6 +71,19 @@ impl Kept {
         let name = run.metadata.name.clone().unwrap_or_default();
         place.ok_or_else(|| PlaceError::Missing(format!("{name} has {what}")))
     }
+}
+
+/// Whether this is where a run's report may have a file: `…/NAMESPACE/SYNC/RUN/FILE`. Whoever can write a status leads nobody to
+/// files of their own choice by it.
+pub fn may_be_of(run: &UserSyncRun, place: &str) -> bool {
+    let (namespace, name) = (run.metadata.namespace.as_deref(), run.metadata.name.as_deref());
+    let (Some(namespace), Some(name)) = (namespace, name) else { return false };
+    let mut parts = place.rsplit('/');
+    let named = |file: &str| ["report.html", "changes.csv.gz"].contains(&file) || file.ends_with("_rejects.csv");
+    place.starts_with('/')
+        && parts.next().is_some_and(named)
+        && [name, &run.spec.sync, namespace].into_iter().all(|expected| parts.next() == Some(expected))
+        && parts.all(|part| part != "..")
 }
 
 /// A sync, as far as the verbs need it.
@@ -84,4 +106,38 @@ pub enum PlaceError {
     /// It can't be reached, or refuses.
     #[error("{0}")]
     Failed(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_status_leads_to_nothing_but_reports() {
+        let run: UserSyncRun = serde_json::from_value(json!({
+            "apiVersion": "usersync.dev/v1alpha1", "kind": "UserSyncRun", "metadata": {"name": "hr-1", "namespace": "people"},
+            "spec": {
+                "sync": "hr", "uid": "u", "generation": 1, "mode": "Import", "trigger": "Schedule",
+                "syncSpec": {"source": {"directory": {"path": "inbox"}}, "mapping": {"userId": {"column": "id"}}},
+            },
+        }))
+        .unwrap();
+        for (place, may) in [
+            ("/data/reports/people/hr/hr-1/report.html", true),
+            ("/data/reports/people/hr/hr-1/changes.csv.gz", true),
+            ("/data/reports/people/hr/hr-1/staff_rejects.csv", true),
+            ("/data/reports/people/hr/hr-1/summary.eml", false),
+            ("/data/reports/people/hr/hr-2/report.html", false),
+            ("/data/reports/school/hr/hr-1/report.html", false),
+            ("/data/../reports/people/hr/hr-1/report.html", false),
+            ("/var/run/secrets/kubernetes.io/serviceaccount/token", false),
+            ("/etc/passwd_rejects.csv", false),
+            ("s3://bucket/people/hr/hr-1/report.html", false),
+            ("people/hr/hr-1/report.html", false),
+        ] {
+            assert_eq!(may_be_of(&run, place), may, "{place}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::errors::{PATIENCE, ask, none_of_that_name, sorted};
 use crate::{
     api::{APPROVE, UserSync, UserSyncRun},
-    host::place::{Found, Kept, Place, PlaceError},
+    host::place::{Found, Kept, Place, PlaceError, may_be_of},
     ports::HostError,
 };
 
@@ -136,10 +136,23 @@ impl Place for Cluster {
 
     async fn kept(&self, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, PlaceError> {
         let place = kept.place(run)?;
-        Err(PlaceError::Failed(format!(
-            "the file is {place} where the operator runs: fetch it from there, with `kubectl cp` out of its pod or from its report \
-             store"
-        )))
+        // In the operator's own pod, or where its volume is mounted, it is there.
+        if may_be_of(run, &place)
+            && let Ok(bytes) = std::fs::read(&place)
+        {
+            return Ok(bytes);
+        }
+        let how = match place.starts_with('/') {
+            true => format!(
+                "of the operator's volume. `kubectl exec POD -- /usersync report {} --namespace {} {}` prints it, with the \
+                 operator's pod (and its namespace) for POD",
+                run.metadata.name.as_deref().unwrap_or_default(),
+                self.namespace,
+                kept.option(),
+            ),
+            false => "in the operator's report store: fetch it from there".to_owned(),
+        };
+        Err(PlaceError::Failed(format!("the file is {place} {how}")))
     }
 
     async fn asleep(&self) -> Option<String> {
