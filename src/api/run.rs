@@ -167,4 +167,8 @@ pub struct Basis {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 40))]
     pub attempt: Option<String>,
+    /// Of a scheduled run that failed as the one before it did: when people were told of that. They are not told of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = 40), extend("format" = "date-time"))]
+    pub outage: Option<Timestamp>,
 }

@@ -19,7 +19,7 @@ use crate::{
         state::{State, beside},
         watch::changes,
     },
-    model::job::Bounds,
+    model::{approving::Approving, job::Bounds},
     reports::{self, ReportsAt},
     telemetry::{
         Metrics,
@@ -73,10 +73,18 @@ impl Local {
         Ok(())
     }
 
+    /// By which arguments this folder is found from anywhere.
+    fn arguments(&self) -> anyhow::Result<Vec<String>> {
+        let mut arguments = Vec::new();
+        for (name, path) in [("--local", Some(&self.folder)), ("--data", self.data.as_ref())] {
+            if let Some(path) = path {
+                arguments.extend([name.to_owned(), absolute(path)?.display().to_string()]);
+            }
+        }
+        Ok(arguments)
+    }
+
     fn worker(&self, host: Arc<LocalHost>, state: &State) -> anyhow::Result<Arc<Worker>> {
-        let absolute = |path: &Path| {
-            std::path::absolute(path).with_context(|| format!("{}: the current folder is gone", path.display()))
-        };
         let bounds = Bounds::Anywhere(absolute(&self.folder)?);
         let reports = match &self.reports {
             None => ReportsAt::Folder(absolute(&state.reports())?),
@@ -85,6 +93,11 @@ impl Local {
         };
         let (data, reports) = (absolute(state.root())?, reports::open(&reports)?);
         let worker = Worker::new(host, self.instance.clone(), data, reports, move |_| bounds.clone());
-        Ok(Arc::new(worker.with_logins(self.logins)))
+        Ok(Arc::new(worker.with_logins(self.logins).approved(Approving::Local(self.arguments()?))))
     }
+}
+
+/// The same path from wherever somebody is.
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("{}: the current folder is gone", path.display()))
 }

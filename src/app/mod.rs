@@ -28,6 +28,7 @@ use crate::{
         status::after_run,
     },
     model::{
+        approving::Approving,
         file::Stamp,
         job::{Approval, Job, SyncId, SyncJob},
     },
@@ -43,6 +44,7 @@ pub struct App {
     state: State,
     reports: Arc<dyn ReportStore>,
     servers: Servers,
+    approving: Approving,
 }
 
 /// A file of a run's report by its address in a bucket, with what this process's environment says. None: it is not there.
@@ -74,13 +76,18 @@ impl App {
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
         let state = State::open(folder)?;
         let reports = Arc::new(Folder::new(state.reports()));
-        Ok(Self { state, reports, servers: Servers::default() })
+        Ok(Self { state, reports, servers: Servers::default(), approving: Approving::default() })
     }
 
     /// The same, with its reports elsewhere.
     pub fn with_reports(mut self, at: &ReportsAt) -> anyhow::Result<Self> {
         self.reports = reports::open(at)?;
         Ok(self)
+    }
+
+    /// The same, where held runs are approved like this.
+    pub fn approved(self, approving: Approving) -> Self {
+        Self { approving, ..self }
     }
 
     /// The state folder.
@@ -98,7 +105,12 @@ impl App {
         let folder = spool.folder(&name)?;
         let spec = run_spec(sync, &name, &request);
         let approval = request.approval.map(|(approval, _)| approval);
-        let job = Job { approval, after: request.after, ..Job::new(sync.job.clone(), name, request.mode) };
+        let job = Job {
+            approval,
+            after: request.after,
+            approving: self.approving.clone(),
+            ..Job::new(sync.job.clone(), name, request.mode)
+        };
         let ports = self.ports(&job, watch).await;
         let ended_run = run(&job, &ports, &folder).await;
         for run in killed.iter().filter(|run| **run != job.run) {

@@ -50,7 +50,7 @@ impl App {
         let mut last: Option<PostedLast> = None;
         loop {
             let mut runs = self.owing(sync, only)?;
-            let tidings = deliver(id, &runs, &*reports, &*notifier).await;
+            let tidings = deliver(id, &runs, &*reports, &self.approving, &*notifier).await;
             let now = Timestamp::now();
             let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
             for (run, tidings) in runs.iter_mut().zip(&tidings) {

@@ -17,14 +17,14 @@ use super::tidy;
 use crate::{
     api::{DeliveryState, Mode, UserSync, UserSyncRun, UserSyncRunStatus, UserSyncSpec},
     control::{
-        deliveries::{alert_name, alert_open, alert_standing, requested},
+        deliveries::{alert_name, alert_open, alert_standing, next_run, requested},
         job::{DEFAULT_NAMESPACE, JobProblem, bounded_job, notice_job, references_digest},
-        schedule::{full_name, next},
         told::{self, run_status},
     },
     engine::{Patience, alert_parcels, attempt, deliver, expire, finish, probe, sight},
     host::local::state::{Spool, StateError},
     model::{
+        approving::Approving,
         condition::ConditionReason,
         file::Fetched,
         job::{Bounds, Job, SyncId, SyncJob},
@@ -68,6 +68,7 @@ pub struct Worker {
     reports: Arc<dyn ReportStore>,
     bounds: Arc<BoundsOf>,
     servers: Servers,
+    approving: Approving,
 }
 
 impl Worker {
@@ -80,7 +81,20 @@ impl Worker {
         reports: Arc<dyn ReportStore>,
         bounds: impl Fn(&Key) -> Bounds + Send + Sync + 'static,
     ) -> Self {
-        Self { host, instance, data, reports, bounds: Arc::new(bounds), servers: Servers::default() }
+        Self {
+            host,
+            instance,
+            data,
+            reports,
+            bounds: Arc::new(bounds),
+            servers: Servers::default(),
+            approving: Approving::Cluster,
+        }
+    }
+
+    /// The same, where held runs are approved like this.
+    pub fn approved(self, approving: Approving) -> Self {
+        Self { approving, ..self }
     }
 
     /// The same, with at most so many logins at once on each server.
@@ -302,7 +316,7 @@ impl Work for Worker {
                 Ok(notice) => notify::open(&notice),
                 Err(failure) => Arc::new(Mute(failure.message)),
             };
-            tidings.extend(deliver(&id, runs, &*self.reports, &*notifier).await);
+            tidings.extend(deliver(&id, runs, &*self.reports, &self.approving, &*notifier).await);
         }
         if alert_open(sync) {
             tidings.push(self.alert(sync).await);
@@ -342,6 +356,7 @@ impl Work for Worker {
                     settled: order.settled.clone(),
                     requested: requested(&order.run),
                     next: next_run(&order.run, begun),
+                    approving: self.approving.clone(),
                 };
                 match self.spawned(job, watch).await {
                     Ok(status) => status,
@@ -389,12 +404,6 @@ impl Notifier for Mute {
     async fn send(&self, parcels: &[Parcel]) -> Vec<Posted> {
         parcels.iter().map(|_| Posted::Waiting(ConditionReason::MailUnreachable, self.0.clone())).collect()
     }
-}
-
-/// When the schedule starts the next run after this moment, if it goes by time.
-fn next_run(run: &UserSyncRun, now: Timestamp) -> Option<Timestamp> {
-    let schedule = run.spec.sync_spec.schedule.as_ref().filter(|schedule| schedule.every.is_none())?;
-    next(schedule, &full_name(&sync_of(run)), now)
 }
 
 /// The sync as the run carries it.

@@ -32,9 +32,26 @@ pub struct Manifests {
 impl Manifests {
     /// The arguments as they were typed.
     pub fn typed(&self) -> Vec<String> {
-        let files = self.files.iter().flat_map(|file| ["-f".to_owned(), file.display().to_string()]);
-        files.chain(option("--secrets", self.secrets.as_deref())).collect()
+        self.arguments(Path::to_owned)
     }
+
+    /// The same for somebody who is in another folder.
+    pub fn anywhere(&self) -> Vec<String> {
+        self.arguments(absolute)
+    }
+
+    fn arguments(&self, path: impl Fn(&Path) -> PathBuf) -> Vec<String> {
+        let files = self.files.iter().flat_map(|file| ["-f".to_owned(), path(file).display().to_string()]);
+        files.chain(option("--secrets", self.secrets.as_deref().map(&path).as_deref())).collect()
+    }
+}
+
+/// The same path from wherever somebody is; standard input stays what it is.
+fn absolute(path: &Path) -> PathBuf {
+    if path == Path::new("-") {
+        return path.to_owned();
+    }
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The installation, if nothing else is said.
@@ -54,8 +71,17 @@ pub struct Place {
 impl Place {
     /// The arguments as they were typed; a default is left out.
     pub fn typed(&self) -> Vec<String> {
+        self.arguments(self.data.as_deref())
+    }
+
+    /// The same for somebody who is in another folder.
+    pub fn anywhere(&self) -> Vec<String> {
+        self.arguments(self.data.as_deref().map(absolute).as_deref())
+    }
+
+    fn arguments(&self, data: Option<&Path>) -> Vec<String> {
         let instance = (self.instance != INSTANCE).then(|| Path::new(&self.instance));
-        [option("--data", self.data.as_deref()), option("--instance", instance)].concat()
+        [option("--data", data), option("--instance", instance)].concat()
     }
 
     /// The state folder.

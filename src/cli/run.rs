@@ -10,6 +10,7 @@ use crate::{
     app::{App, Request, Sync},
     engine::Ended,
     model::{
+        approving::Approving,
         job::Approval,
         reason::{Reason, Verdict},
     },
@@ -83,7 +84,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     if args.reports.as_ref().is_some_and(|reports| !usable(reports)) {
         return Ok(Exit::Usage);
     }
-    let mut app = App::open(&args.place.folder(&args.manifests))?;
+    let app = App::open(&args.place.folder(&args.manifests))?;
+    let mut app = app.approved(Approving::Run([args.manifests.anywhere(), args.place.anywhere()].concat()));
     if let Some(reports) = &args.reports {
         app = app.with_reports(reports)?;
     }

@@ -8,8 +8,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     cause::{ended_at, verdict},
-    job::mailbox,
+    job::{DEFAULT_NAMESPACE, mailbox, shown_in},
     overdue::overdue_at,
+    schedule::next,
+    told::report_of,
 };
 use crate::{
     api::{
@@ -17,10 +19,13 @@ use crate::{
         usersync::{report::EmailSpec, status::FileAlert},
     },
     model::{
+        approving::Approving,
         condition::{ConditionReason, FILE_OVERDUE, UNFINISHED},
+        counts::Counts,
         job::SyncId,
         letter::LetterKind,
         reason::Reason,
+        report::RunReport,
         view::Memory,
     },
     sync::render::letter::{About, wanted},
@@ -28,6 +33,8 @@ use crate::{
 
 /// The recipient that stands for the webhook.
 pub const WEBHOOK: &str = "webhook";
+/// What is said of a run that had a file and has no report.
+const NO_REPORT: &str = "the report of this run could not be kept: this is all that is known of it";
 /// How long it is tried.
 const GIVEN_UP: SignedDuration = SignedDuration::from_hours(72);
 /// Characters of a message.
@@ -38,26 +45,15 @@ pub fn owed(run: &UserSyncRun) -> Vec<(DeliveryKind, String)> {
     let Some(report) = &run.spec.sync_spec.report else { return Vec::new() };
     let Some(status) = &run.status else { return Vec::new() };
     let Some(reason) = verdict(status).and_then(|(_, reason, _)| Reason::named(reason)) else { return Vec::new() };
-    let counts = status.counts.unwrap_or_default();
-    // An earlier attempt committed it, and wrote its letters; nobody has sent them.
-    let reason = match reason {
-        Reason::AlreadyApplied if counts.rejected > 0 => Reason::CompletedWithRejects,
-        Reason::AlreadyApplied => Reason::Completed,
-        reason => reason,
-    };
-    let committed =
-        run.spec.mode == Mode::Import && [Reason::Completed, Reason::CompletedWithRejects].contains(&reason);
-    let published = status.reports.as_ref().is_some_and(|reports| reports.report.is_some());
-    let not_yet = ConditionReason::ReportNotPublished.as_str();
-    let later = status.conditions.iter().any(|said| said.type_ == UNFINISHED && said.reason == not_yet);
-    // The report of a committed run is published sooner or later; what else has none, and does not say so, never has.
-    if !committed && !published && !later {
+    // What it met was told already.
+    if status.basis.as_ref().is_some_and(|basis| basis.outage.is_some()) {
         return Vec::new();
     }
-    let requested = requested(run);
+    let counts = status.counts.unwrap_or_default();
+    let reason = news(reason, &counts);
     let mut owed = Vec::new();
     if let Some(email) = &report.email {
-        for kind in wanted(run.spec.mode, reason, &counts, &about(email, requested)) {
+        for kind in wanted(run.spec.mode, reason, &counts, &readers(email, requested(run))) {
             match kind {
                 LetterKind::FailedImport => each(&mut owed, DeliveryKind::FailedImport, &[&email.failed_import_to]),
                 LetterKind::Summary => each(&mut owed, DeliveryKind::Summary, &[&email.to, &email.cc, &email.bcc]),
@@ -65,11 +61,61 @@ pub fn owed(run: &UserSyncRun) -> Vec<(DeliveryKind, String)> {
             }
         }
     }
-    let news = ![Reason::Stopped, Reason::Refused].contains(&reason) && (reason != Reason::NoFile || requested);
+    let news = ![Reason::Stopped, Reason::Refused].contains(&reason) && (reason != Reason::NoFile || requested(run));
     if report.webhook.is_some() && news {
         owed.push((DeliveryKind::Webhook, WEBHOOK.to_owned()));
     }
     owed
+}
+
+/// What people are told of a run that ended like this. Where an earlier attempt committed it, that one's end: nobody has been told
+/// of it yet.
+fn news(reason: Reason, counts: &Counts) -> Reason {
+    match reason {
+        Reason::AlreadyApplied if counts.rejected > 0 => Reason::CompletedWithRejects,
+        Reason::AlreadyApplied => Reason::Completed,
+        reason => reason,
+    }
+}
+
+/// Where what is sent of a run that has ended comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was written with the run's report, and is kept with it: now, or as soon as that is published.
+    Report,
+    /// The same, unless the report is gone with the machine that had it.
+    ReportIfAny,
+    /// The run has no report and gets none: it ended before there was one, or none could be kept. Its status is all there is.
+    Status,
+}
+
+/// Where what is sent of the run comes from.
+pub fn origin(run: &UserSyncRun) -> Origin {
+    let Some(status) = &run.status else { return Origin::Status };
+    let reason = verdict(status).and_then(|(_, reason, _)| Reason::named(reason));
+    let published = status.reports.as_ref().is_some_and(|reports| reports.report.is_some());
+    let done = [Some(Reason::Completed), Some(Reason::CompletedWithRejects)].contains(&reason);
+    let not_yet = ConditionReason::ReportNotPublished.as_str();
+    let later = status.conditions.iter().any(|said| said.type_ == UNFINISHED && said.reason == not_yet);
+    match reason {
+        _ if published || later => Origin::Report,
+        // The report of what this attempt committed lies in the spool, and is published sooner or later.
+        _ if done && run.spec.mode == Mode::Import => Origin::Report,
+        Some(Reason::AlreadyApplied) if status.conditions.iter().any(|said| said.type_ == UNFINISHED) => Origin::Report,
+        Some(Reason::AlreadyApplied) => Origin::ReportIfAny,
+        _ => Origin::Status,
+    }
+}
+
+/// The run as people are told of it where its status is all there is: what it says, and that there is no report. None: it has
+/// not ended.
+pub fn reported(run: &UserSyncRun) -> Option<RunReport> {
+    let mut report = report_of(run)?;
+    report.reason = news(report.reason, &report.counts);
+    if report.file.is_some() {
+        report.warnings.push(NO_REPORT.to_owned());
+    }
+    Some(report)
 }
 
 /// Whether somebody asked for the run who waits for an answer. The command line gives its runs their own name as token: whoever
@@ -89,8 +135,30 @@ fn each(owed: &mut Vec<(DeliveryKind, String)>, kind: DeliveryKind, lists: &[&Ve
     }
 }
 
+/// What letters of the run must know besides what its status says, by its own copy of the spec. None: nobody is told by mail.
+pub fn about(run: &UserSyncRun, instance: &str, approving: Approving) -> Option<About> {
+    let spec = &run.spec.sync_spec;
+    let email = spec.report.as_ref()?.email.as_ref()?;
+    let namespace = run.metadata.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+    Some(About {
+        sync: SyncId { instance: instance.to_owned(), namespace, name: run.spec.sync.clone() },
+        next: ended_at(run).and_then(|ended| next_run(run, ended)),
+        zone: shown_in(spec),
+        files: spec.files().unwrap_or_default().to_owned(),
+        approving,
+        ..readers(email, requested(run))
+    })
+}
+
+/// When the schedule starts the next run after this moment, if it goes by time.
+pub fn next_run(run: &UserSyncRun, after: Timestamp) -> Option<Timestamp> {
+    let schedule = run.spec.sync_spec.schedule.as_ref().filter(|schedule| schedule.every.is_none())?;
+    // The name counts for `every` alone.
+    next(schedule, &run.spec.sync, after)
+}
+
 /// As much as decides which letters there are.
-fn about(email: &EmailSpec, requested: bool) -> About {
+fn readers(email: &EmailSpec, requested: bool) -> About {
     About {
         sync: SyncId { instance: String::new(), namespace: String::new(), name: String::new() },
         when: email.when,
@@ -101,7 +169,7 @@ fn about(email: &EmailSpec, requested: bool) -> About {
         next: None,
         zone: jiff::tz::TimeZone::UTC,
         files: String::new(),
-        approve: None,
+        approving: Approving::default(),
         staged: Vec::new(),
     }
 }

@@ -22,7 +22,7 @@ use jiff::tz::TimeZone;
 pub use self::{
     checks::problems,
     digest::{references_digest, spec_digest},
-    notice::mailbox,
+    notice::{mailbox, shown_in},
     places::out_of_bounds,
     references::{Reference, references},
     secrets::Secrets,

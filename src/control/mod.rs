@@ -9,6 +9,7 @@ pub mod events;
 pub mod history;
 pub mod job;
 pub mod known;
+pub mod outage;
 pub mod overdue;
 pub mod requests;
 pub mod schedule;

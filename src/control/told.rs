@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use super::{cause::ended, job::DEFAULT_NAMESPACE};
 use crate::{
-    api::{Basis, UserSyncRunStatus},
+    api::{Basis, UserSyncRun, UserSyncRunStatus},
     model::{
         condition::{SUCCEEDED, UNFINISHED},
         file::Stamp,
         reason::{Reason, Verdict},
-        report::RunReport,
+        report::{RunReport, Timings},
         sync::Unfinished,
     },
 };
@@ -39,9 +40,42 @@ pub fn run_status(report: &RunReport, file: Option<&Stamp>, last: Option<&str>) 
             modified: file.map(|file| file.mtime),
             ended: Some(report.completion_time),
             last_import: report.guard.held.then(|| last.unwrap_or_default().to_owned()),
-            attempt: None,
+            ..Basis::default()
         }),
     }
+}
+
+/// The report of a run that has ended, as far as its status says it: without warnings, and with the time it took alone. None: it
+/// has not ended.
+pub fn report_of(run: &UserSyncRun) -> Option<RunReport> {
+    let (_, reason, message) = ended(run)?;
+    let status = run.status.clone()?;
+    let said = status.conditions.iter().find(|said| said.type_ == SUCCEEDED)?;
+    let completion_time = status.completion_time.map_or(said.last_transition_time.0, |time| time.0);
+    let start_time = status.start_time.map_or(completion_time, |time| time.0);
+    let total = completion_time.duration_since(start_time).as_secs_f64();
+    let namespace = run.metadata.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+    let sync = match namespace {
+        DEFAULT_NAMESPACE => run.spec.sync.clone(),
+        namespace => format!("{namespace}/{}", run.spec.sync),
+    };
+    Some(RunReport {
+        sync,
+        run: run.metadata.name.clone().unwrap_or_default(),
+        mode: run.spec.mode,
+        // A reason of another version: failed, with its own words.
+        reason: Reason::named(reason).unwrap_or(Reason::TargetFailed),
+        message: message.to_owned(),
+        file: status.file,
+        counts: status.counts.unwrap_or_default(),
+        guard: status.guard.unwrap_or_default(),
+        start_time,
+        completion_time,
+        timings: Timings { total, ..Timings::default() },
+        warnings: Vec::new(),
+        looked: None,
+        reports: status.reports.unwrap_or_default(),
+    })
 }
 
 /// Says in the status of a run that has ended what it left to do.

@@ -1,17 +1,24 @@
-//! Letters: the mails of a run, written with its report and kept with it, so that whoever sends them sends the same.
+//! Letters: the mails of a run, written with its report and kept with it, so that whoever sends them sends the same. A run without
+//! a report has its status.
 
 use std::{fs, io, io::Write, path::Path};
 
 use super::spool;
 use crate::{
+    api::{DeliveryKind, UserSyncRun},
+    control::deliveries::{about as about_run, reported},
     model::{
-        job::Job,
+        approving::Approving,
+        job::{Job, SyncId},
         letter::{Letter, LetterKind},
         post::Heading,
         report::{RunReport, Sample},
     },
-    ports::Ports,
-    sync::render::letter::{About, letters},
+    ports::{Notifier, Ports},
+    sync::render::{
+        letter::{About, letters},
+        report::report_json,
+    },
 };
 
 /// The file of a letter in the report folder: a whole mail, without the recipients that nobody sees.
@@ -45,6 +52,32 @@ pub(super) fn stage(
     Ok(())
 }
 
+/// What is sent of a run that has no report, by what its status says: the mail of that kind, or the body of the POST. The same run
+/// always gives the same bytes. Fails with the reason in words.
+pub(super) fn of_status(
+    sync: &SyncId,
+    run: &UserSyncRun,
+    kind: DeliveryKind,
+    approving: &Approving,
+    notifier: &dyn Notifier,
+) -> Result<Vec<u8>, String> {
+    let report = reported(run).ok_or("the run has not ended")?;
+    let kind = match kind {
+        DeliveryKind::Webhook => {
+            let mut body = Vec::new();
+            return report_json(&mut body, &report).map(|()| body).map_err(|error| error.to_string());
+        }
+        DeliveryKind::Summary => LetterKind::Summary,
+        DeliveryKind::FailedImport => LetterKind::FailedImport,
+        DeliveryKind::Alert => LetterKind::Alert,
+    };
+    let about = about_run(run, &sync.instance, approving.clone()).ok_or("the run tells nobody by mail")?;
+    let letter = letters(&report, &Sample::default(), &about).into_iter().find(|letter| letter.kind == kind);
+    let letter = letter.ok_or("the run tells nobody so by mail")?;
+    let heading = Heading { sync: sync.clone(), id: report.run.clone(), date: report.completion_time };
+    notifier.compose(&letter, &heading, Path::new(""))
+}
+
 fn write(folder: &Path, letter: &Letter, mail: &[u8]) -> io::Result<()> {
     let mut file = spool::create(&folder.join(file_of(letter.kind)))?;
     file.write_all(mail)?;
@@ -70,7 +103,7 @@ fn about(job: &Job, folder: &Path) -> io::Result<Option<About>> {
         next: job.next,
         zone: job.sync.notice.zone.clone(),
         files: job.sync.take.files.clone(),
-        approve: None,
+        approving: job.approving.clone(),
         staged,
     }))
 }

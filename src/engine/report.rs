@@ -98,7 +98,16 @@ fn write_report(
     let source = ports.source.location();
     let kinds = &record.sample.kinds;
     html.write_all(
-        page(&Page { report: &report, sync: &job.sync, source: &source, kinds, changes, files: &files }).as_bytes(),
+        page(&Page {
+            report: &report,
+            sync: &job.sync,
+            approving: &job.approving,
+            source: &source,
+            kinds,
+            changes,
+            files: &files,
+        })
+        .as_bytes(),
     )?;
     json.sync_all()?;
     html.sync_all()?;

@@ -12,7 +12,7 @@ impl Reason {
             }
             Self::NoFile => "If a file should be there, see under which name and where it was put, and ask again.",
             Self::Held => {
-                "Look at the report. If it is right, approve the run; if not, have the file corrected and replaced."
+                "Look at what would change. If it is right, approve the run; if not, have the file corrected and replaced."
             }
             Self::ApprovalOutdated => {
                 "Look at a simulation of the file as it is now, or at the new held run, and approve that."
@@ -25,7 +25,7 @@ impl Reason {
                 "Correct user name, password, key or the server's host key in the Secret and the manifest, or have the right given. \
                  It is not tried again at once, so that the account is not locked."
             }
-            Self::InvalidFile => "Have the file corrected and sent again. It was not imported, and stays as it is.",
+            Self::InvalidFile => "Have the file corrected and sent again: nothing of it was imported.",
             Self::FileTooLarge => {
                 "See whether it is the right file. If so, raise `source.maxSize` or have it sent in parts."
             }
@@ -52,6 +52,11 @@ impl Reason {
         }
     }
 
+    /// Whether the file itself is to blame.
+    pub const fn of_file(self) -> bool {
+        matches!(self, Self::InvalidFile | Self::FileTooLarge)
+    }
+
     /// What those who sent the file do about it: they see neither program nor database.
     pub const fn cure_for_senders(self) -> &'static str {
         match self {
@@ -64,13 +69,9 @@ impl Reason {
                  who run UserSync to allow it."
             }
             Self::SourceUnreachable | Self::SourceDenied | Self::FolderMissing => {
-                "The file is not to blame: the server where it lies could not be used. Nothing has to be sent again; it is \
-                 imported as soon as that is mended."
+                "Nothing has to be sent again: the file is imported as soon as the server where files are put can be used again."
             }
-            _ => {
-                "The file is not to blame, and nothing has to be sent again: it is imported as soon as the trouble on this side is \
-                 mended."
-            }
+            _ => "Nothing has to be sent again: the file is imported as soon as the trouble on this side is mended.",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{file::Stamp, notice::NoticeJob, secret::Secret, sync::Tried};
+use super::{approving::Approving, file::Stamp, notice::NoticeJob, secret::Secret, sync::Tried};
 use crate::api::{Action, Algorithms, ConflictMode, EmptyCell, FtpTls, Mode, PropertyPolicy, PropertyType, Select};
 
 /// Which sync, of which installation.
@@ -82,13 +82,15 @@ pub struct Job {
     pub requested: bool,
     /// When the next run starts, if that is known.
     pub next: Option<Timestamp>,
+    /// What a person types to approve it if it is held.
+    pub approving: Approving,
 }
 
 impl Job {
     /// A run of which nothing more is known.
     pub fn new(sync: SyncJob, run: String, mode: Mode) -> Self {
-        let (approval, after, tried, settled, requested, next) = Default::default();
-        Self { sync, run, mode, approval, after, tried, settled, requested, next }
+        let (approval, after, tried, settled, requested, next, approving) = Default::default();
+        Self { sync, run, mode, approval, after, tried, settled, requested, next, approving }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Words without logic: what the layers above speak to each other in.
 
+pub mod approving;
 pub mod change;
 pub mod column;
 pub mod condition;

@@ -20,6 +20,9 @@ fn held_approved_imported() {
     let text = world.usersync(&["run", "-f", "hr.yaml"]).stdout;
     let command = text.lines().find(|line| line.contains("--approve")).unwrap().trim();
     assert_eq!(command, format!("usersync run -f hr.yaml --approve {}", held.sha256()), "as it can be pasted");
+    let page = held.report_text(&world, "html");
+    let anywhere = format!("usersync run -f {} --approve {}", world.path("hr.yaml").display(), held.sha256());
+    assert!(page.contains(&anywhere), "whoever reads the page is in another folder");
     let one = world.run(&["--approve", &held.sha256().to_uppercase()]);
     assert_eq!((one.code, one.counts().as_str()), (0, "read 10, unchanged 10, removed 10"), "{one:?}");
     assert_eq!(world.names_of_users().len(), 10);

@@ -57,6 +57,12 @@ fn a_held_run_is_approved_once_for_that_very_file() {
     let shown = verb(&world, &["report", run]);
     assert_eq!(shown.code, 3);
     assert!(shown.stdout.contains(&format!("usersync approve {run} --local .")), "{shown:?}");
+    let page = verb(&world, &["report", run, "-o", "html"]);
+    let typed = page.stdout.split(&format!("usersync approve {run} --local ")).nth(1).expect("the command");
+    assert!(
+        std::path::Path::new(typed.split('<').next().unwrap()).is_absolute(),
+        "from wherever the page is read: {typed:.200}"
+    );
     let approved = verb(&world, &["approve", run, "--sha256", sha256]);
     assert_eq!(approved.code, 0, "{approved:?}");
     world.golden("verb-approve.txt", &masked(&approved.stdout).replace(sha256, "SHA256"));

@@ -16,4 +16,5 @@ mod faults;
 mod hostile;
 mod letters;
 mod scene;
+mod unreported;
 mod webhook;

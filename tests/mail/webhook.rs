@@ -15,10 +15,10 @@ use super::{
 
 /// A POST that came: path, headers (names in lower case), body.
 #[derive(Clone, Debug)]
-struct Post {
+pub struct Post {
     path: String,
     headers: Vec<(String, String)>,
-    body: String,
+    pub body: String,
 }
 
 impl Post {
@@ -28,13 +28,13 @@ impl Post {
 }
 
 /// A server that answers with the next of these lines, again and again the last one.
-struct Hook {
-    address: SocketAddr,
+pub struct Hook {
+    pub address: SocketAddr,
     posts: Arc<Mutex<Vec<Post>>>,
 }
 
 impl Hook {
-    fn start(answers: Vec<String>) -> Self {
+    pub fn start(answers: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, posts) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
         let shared: Arc<Mutex<Vec<Post>>> = posts.clone();
@@ -67,12 +67,13 @@ impl Hook {
         Self { address, posts }
     }
 
-    fn posts(&self) -> Vec<Post> {
+    pub fn posts(&self) -> Vec<Post> {
         self.posts.lock().unwrap().clone()
     }
 }
 
-const KEY: &str = "whsec_ü 1";
+/// What the posts are signed with.
+pub const KEY: &str = "whsec_ü 1";
 
 fn scene(url: &str) -> World {
     let hook = "report: {webhook: {url: {secretKeyRef: {name: hook, key: url}}, signingKey: {secretKeyRef: {name: hook, key: key}}}}";

@@ -96,6 +96,16 @@ fn a_held_run_is_seen_and_approved() {
     let table = expect(&world, &["runs", "hr"], 0, &["RUN", "VERDICT", name, "userdata_1.csv", "Held"]);
     assert_eq!(table.stdout.lines().count(), 2, "{table:?}");
     expect(&world, &["report", name], 3, &["HELD", "minRows"]);
+    let page = fs::read_to_string(run["reports"]["html"].as_str().unwrap()).unwrap();
+    for typed in [
+        format!("kubectl usersync approve {name} --namespace {}", world.namespace),
+        format!("kubectl annotate usersyncrun {name} --namespace {} usersync.dev/approve={sha256}", world.namespace),
+    ] {
+        assert!(page.contains(&typed), "{typed}");
+    }
+    // Where the operator's files are to be seen, as in its pod, they are printed.
+    assert_eq!(expect(&world, &["report", name, "-o", "html"], 3, &[]).stdout, page);
+    expect(&world, &["report", name, "--rejects"], 2, &["has no rejects file"]);
     expect(&world, &["approve", name, "--sha256", &"a".repeat(64)], 2, &[sha256, "nothing was approved"]);
     assert_eq!(world.users(), 0);
     let approved = expect(&world, &["approve", name, "--wait", "--sha256", sha256], 0, &["userdata_1.csv", "added"]);

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use usersync::{
     api::{Mode, usersync::report::MailWhen},
     model::{
+        approving::Approving,
         counts::Counts,
         job::SyncId,
         letter::{Letter, LetterKind},
@@ -29,7 +30,7 @@ fn about() -> About {
         next: "2026-11-24T00:00:00Z".parse().ok(),
         zone: jiff::tz::TimeZone::get("Europe/Berlin").unwrap(),
         files: "userdata_*.csv".into(),
-        approve: None,
+        approving: Approving::Cluster,
         staged: vec![("changes.csv.gz".into(), 6_000_000), ("Müller GmbH_rejects.csv".into(), 300)],
     }
 }

@@ -142,6 +142,7 @@ impl Bench {
             settled: self.settled.clone(),
             requested: false,
             next: None,
+            approving: Default::default(),
         };
         let ports = self.ports(mode, watch).await;
         let ended = run(&job, &ports, &spool).await;
@@ -176,6 +177,7 @@ impl Bench {
             settled: None,
             requested: false,
             next: None,
+            approving: Default::default(),
         };
         attempt(&job, ports, &spool).await
     }

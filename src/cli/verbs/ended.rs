@@ -3,11 +3,11 @@
 use crate::{
     api::UserSyncRun,
     cli::{Exit, output, style},
-    control::cause::ended,
+    control::told::report_of,
     host::place::Place,
     model::{
         reason::{Reason, Verdict},
-        report::{RunReport, Sample, Timings},
+        report::{RunReport, Sample},
     },
     sync::render::summary::{quoted, summary_approved_by},
 };
@@ -29,7 +29,7 @@ pub async fn report(place: &dyn Place, run: &UserSyncRun) -> Option<RunReport> {
 
 /// The same, with the text of the `report.json` that is kept beside it.
 pub fn with_kept(run: &UserSyncRun, text: Option<String>) -> Option<RunReport> {
-    let said = of_status(run)?;
+    let said = report_of(run)?;
     let kept = text.and_then(|text| serde_json::from_str::<RunReport>(&text).ok());
     // The status is the later word.
     Some(match kept {
@@ -37,38 +37,6 @@ pub fn with_kept(run: &UserSyncRun, text: Option<String>) -> Option<RunReport> {
             RunReport { reason: said.reason, message: said.message, reports: said.reports, ..kept }
         }
         _ => said,
-    })
-}
-
-fn of_status(run: &UserSyncRun) -> Option<RunReport> {
-    let (_, reason, _) = ended(run)?;
-    let status = run.status.clone()?;
-    let condition = status.conditions.iter().find(|said| said.type_ == crate::model::condition::SUCCEEDED)?;
-    let message = condition.message.clone();
-    let completion_time = status.completion_time.map_or(condition.last_transition_time.0, |time| time.0);
-    let start_time = status.start_time.map_or(completion_time, |time| time.0);
-    let total = completion_time.duration_since(start_time).as_secs_f64();
-    let namespace = run.metadata.namespace.as_deref().unwrap_or("default");
-    let sync = match namespace {
-        "default" => run.spec.sync.clone(),
-        namespace => format!("{namespace}/{}", run.spec.sync),
-    };
-    Some(RunReport {
-        sync,
-        run: run.metadata.name.clone().unwrap_or_default(),
-        mode: run.spec.mode,
-        // A reason of another version: failed, with its own words.
-        reason: Reason::named(reason).unwrap_or(Reason::TargetFailed),
-        message,
-        file: status.file,
-        counts: status.counts.unwrap_or_default(),
-        guard: status.guard.unwrap_or_default(),
-        start_time,
-        completion_time,
-        timings: Timings { total, ..Timings::default() },
-        warnings: Vec::new(),
-        looked: None,
-        reports: status.reports.unwrap_or_default(),
     })
 }
 

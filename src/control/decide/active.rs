@@ -8,6 +8,7 @@ use crate::{
     control::{
         cause::{attempt, claimed, ended, named, run_digest, run_name, run_of},
         known::{file_of, tried},
+        outage::noted,
         requests::{approvals, waits},
     },
     model::{
@@ -26,7 +27,8 @@ pub(super) fn work_on(view: &View, sync: &UserSync, status: &UserSyncStatus, mem
         && attempted.run == name
         && let Some(run) = run
     {
-        return Decision::End(Box::new(run.clone()), Box::new(attempted.status.clone()));
+        let status = noted(run, &attempted.status, &view.runs);
+        return Decision::End(Box::new(run.clone()), Box::new(status));
     }
     if memory.at_work.as_deref() == Some(name) {
         let hurry = memory.trouble.is_some() && !memory.hurried && waits(sync, status, &view.runs);

@@ -21,7 +21,8 @@ const KEYS: &str = "the key url (smtps://mail.example.com), and username and pas
 
 /// Who is told of a sync's runs, and what the Secrets weaken.
 pub fn notice(spec: &UserSyncSpec, secrets: &Reader<'_>) -> Result<(NoticeJob, Vec<String>), Vec<JobProblem>> {
-    let Some(report) = &spec.report else { return Ok(Default::default()) };
+    let zone = shown_in(spec);
+    let Some(report) = &spec.report else { return Ok((NoticeJob { zone, ..NoticeJob::default() }, Vec::new())) };
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
     let mail = report
         .email
@@ -31,9 +32,13 @@ pub fn notice(spec: &UserSyncSpec, secrets: &Reader<'_>) -> Result<(NoticeJob, V
         .webhook
         .as_ref()
         .and_then(|hook| webhook(hook, secrets, &mut warnings).map_err(|problems| found.extend(problems)).ok());
-    let zone = spec.schedule.as_ref().and_then(|schedule| TimeZone::get(&schedule.time_zone).ok());
-    let zone = zone.unwrap_or(TimeZone::UTC);
     if found.is_empty() { Ok((NoticeJob { mail, webhook, zone }, warnings)) } else { Err(found) }
+}
+
+/// The time zone in which people are shown times: the schedule's.
+pub fn shown_in(spec: &UserSyncSpec) -> TimeZone {
+    let zone = spec.schedule.as_ref().and_then(|schedule| TimeZone::get(&schedule.time_zone).ok());
+    zone.unwrap_or(TimeZone::UTC)
 }
 
 /// Problems of the addresses; needs no Secret.

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::changes::ChangeRows;
 use super::{
+    approve::commands,
     letter::time,
     summary::{outcome, would},
     text::{duration, number, visible, visible_lines},
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     api::Mode,
     model::{
+        approving::Approving,
         counts::Counts,
         job::SyncJob,
         reason::{Reason, Verdict},
@@ -46,6 +48,8 @@ pub struct Page<'a> {
     pub report: &'a RunReport,
     /// What it was told to do. Nothing secret of it is shown.
     pub sync: &'a SyncJob,
+    /// How it is approved if it is held.
+    pub approving: &'a Approving,
     /// Where its file came from, for people.
     pub source: &'a str,
     /// Its rejects by kind.
@@ -83,7 +87,7 @@ pub fn page(page: &Page) -> String {
             body {
                 a.skip href="#main" { "Skip to the report" }
                 div.page {
-                    (top(page.report))
+                    (top(page))
                     main id="main" tabindex="-1" {
                         (counts(page.report))
                         (changes::section(page))
@@ -127,7 +131,8 @@ fn headline(report: &RunReport) -> String {
     }
 }
 
-fn top(report: &RunReport) -> Markup {
+fn top(page: &Page) -> Markup {
+    let report = page.report;
     let (tone, badge) = verdict(report);
     let failed = report.reason.verdict() == Verdict::Failed;
     let mode = match report.mode {
@@ -136,16 +141,16 @@ fn top(report: &RunReport) -> Markup {
     };
     html! {
         header.card.top.(tone) {
-            p.eyebrow { span.badge { (badge) } span { (mode) " of " strong { bdi { (visible(&report.sync)) } } } span { (moment(report)) } }
+            p.eyebrow { span.badge { (badge) } span { (mode) " of " strong { bdi { (visible(&report.sync)) } } } span { (moment(page)) } }
             h1 { (headline(report)) }
             @if failed { p.lead { bdi { (lines(&report.message)) } } p { (report.reason.cure()) } }
             @else if report.guard.held {
                 ul.reasons { @for reason in &report.guard.reasons { li { bdi { (lines(reason)) } } } }
                 p { (report.reason.cure()) }
-                @if report.mode == Mode::Import { p.command.code { "usersync approve " (visible(&report.run)) } }
+                @if report.mode == Mode::Import { (approve(page)) }
             }
             @else if report.mode == Mode::Simulation {
-                p.lead { "Nothing was written. What the database itself would refuse was not tried." }
+                p.lead { "Nothing was written. Whether the database takes each row, only the import shows." }
             }
             @if let Some(file) = &report.file { p.soft { "File " bdi.code { (visible(&file.name)) } @if let Some(rows) = file.rows { ", " (number(rows)) " rows" } ", " (duration(report.timings.total)) } }
             @if !report.warnings.is_empty() {
@@ -159,8 +164,22 @@ fn top(report: &RunReport) -> Markup {
     }
 }
 
-fn moment(report: &RunReport) -> Markup {
-    html! { time datetime=(report.start_time) { (time(report.start_time, &jiff::tz::TimeZone::UTC)) } }
+/// How it is approved, to be copied.
+fn approve(page: &Page) -> Markup {
+    let commands = commands(page.report, page.approving);
+    html! {
+        p.command.code { (commands.usual) }
+        @if let Some(other) = commands.other {
+            p.soft { "Where kubectl has no plugin of UserSync:" }
+            p.command.code { (other) }
+        }
+    }
+}
+
+/// When it began, in the schedule's time zone.
+fn moment(page: &Page) -> Markup {
+    let start = page.report.start_time;
+    html! { time datetime=(start) { (time(start, &page.sync.notice.zone)) } }
 }
 
 /// Our own text of perhaps several lines.

@@ -16,6 +16,7 @@ use super::{attachment::LARGEST, text::harmless};
 use crate::{
     api::{Mode, usersync::report::MailWhen},
     model::{
+        approving::Approving,
         counts::Counts,
         job::SyncId,
         letter::{Attachment, Letter, LetterKind},
@@ -45,8 +46,8 @@ pub struct About {
     pub zone: TimeZone,
     /// The glob that a file's name must match.
     pub files: String,
-    /// The command that approves a held run; None: the one for a cluster.
-    pub approve: Option<String>,
+    /// How a held run is approved.
+    pub approving: Approving,
     /// Names and sizes of the files that are staged for the report folder.
     pub staged: Vec<(String, u64)>,
 }

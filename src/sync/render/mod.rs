@@ -6,16 +6,19 @@
 //! | [`records`] | `records.jsonl.gz`, for programs |
 //! | [`rejects`] | `<stem>_rejects.csv`, for the sender |
 //! | [`report`] | `report.json` |
+//! | [`html`] | `report.html` |
+//! | [`letter`] | the mails |
+//! | [`approve`] | the commands that approve a held run |
 //! | [`summary`] | the text for the terminal |
 
 use std::borrow::Cow;
 
 use crate::model::plan::{Layout, LayoutColumn};
 
+pub mod approve;
 pub mod attachment;
 mod blocks;
 pub mod changes;
-
 pub mod html;
 pub mod kinds;
 pub mod lazy;

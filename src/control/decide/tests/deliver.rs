@@ -2,14 +2,16 @@
 
 use jiff::SignedDuration;
 
-use super::{DAILY, world::World};
+use super::{DAILY, EVERY, world::World};
 use crate::{
-    api::{DeliveryState, UPDATE_NOW},
-    control::deliveries::{noted, owed, standing},
+    api::{DeliveryState, Mode, SIMULATE_NOW, UPDATE_NOW},
+    control::deliveries::{Origin, about, noted, origin, owed, reported, standing},
     model::{
-        condition::ConditionReason::{MailDenied, MailUnreachable, RecipientRefused},
+        approving::Approving,
+        condition::ConditionReason::{MailDenied, MailUnreachable, RecipientRefused, ReportNotPublished},
         post::Posted,
         reason::Reason,
+        sync::Unfinished,
     },
 };
 
@@ -174,18 +176,93 @@ fn what_is_owed_follows_from_how_the_run_ended() {
         status.reports.get_or_insert_default().report = Some("there".into());
         let found: Vec<_> = owed(run).into_iter().map(|(_, to)| to).collect();
         assert_eq!(found, *wanted, "{reason} {when}");
-        status_without_report(run, *reason);
+        assert_eq!(origin(run), Origin::Report, "{reason}");
+        // The same is owed of what left no report.
+        run.status.as_mut().unwrap().reports = None;
+        assert_eq!(owed(run).len(), wanted.len(), "{reason}");
+        run.status.as_mut().unwrap().conditions.clear();
+        assert_eq!(owed(run), []);
     }
 }
 
-/// Nothing is owed of what left no report, but for a commit, whose report comes later.
-fn status_without_report(run: &mut crate::api::UserSyncRun, reason: Reason) {
-    let before = owed(run).len();
-    run.status.as_mut().unwrap().reports = None;
-    let committed = [Reason::Completed, Reason::CompletedWithRejects, Reason::AlreadyApplied].contains(&reason);
-    assert_eq!(owed(run).len(), if committed { before } else { 0 }, "{reason}");
-    run.status.as_mut().unwrap().conditions.clear();
-    assert_eq!(owed(run), []);
+#[test]
+fn what_is_sent_comes_from_the_report_if_there_will_be_one() {
+    for (reason, left, found) in [
+        (Reason::Completed, false, Origin::Report),
+        (Reason::CompletedWithRejects, true, Origin::Report),
+        (Reason::AlreadyApplied, true, Origin::Report),
+        (Reason::AlreadyApplied, false, Origin::ReportIfAny),
+        (Reason::ReferenceMissing, false, Origin::Status),
+        (Reason::LocalFailed, false, Origin::Status),
+        (Reason::Held, false, Origin::Status),
+    ] {
+        let mut world = asked(MAIL, DAILY);
+        world.run_reason = reason;
+        if left {
+            let (about, message) = ("a.csv".to_owned(), "it stays".to_owned());
+            world.left = Ok(Some(Unfinished { reason: ReportNotPublished, about, message }));
+        }
+        world.rest();
+        assert_eq!(origin(&world.all[0]), found, "{reason} {left}");
+    }
+    let mut world = asked(MAIL, DAILY);
+    world.annotate(SIMULATE_NOW, "1");
+    world.rest();
+    let simulation = world.all.iter().find(|run| run.spec.mode == Mode::Simulation).unwrap();
+    assert_eq!(origin(simulation), Origin::Status, "no simulation publishes its report later");
+}
+
+#[test]
+fn a_run_that_never_began_is_told_once_an_outage() {
+    let mut world = World::new(&format!("{DAILY}\n  {MAIL}"), "2026-11-22T00:30:00Z");
+    world.rest();
+    world.run_reason = Reason::ReferenceMissing;
+    later(&mut world, 1_800);
+    assert_eq!(world.reasons(), ["ReferenceMissing"]);
+    let told: Vec<_> = world.mails.iter().map(|(_, to)| to.as_str()).collect();
+    assert_eq!(told, ["it@x.de", "b@x.de", "hr@x.de", "webhook"]);
+    let told = reported(&world.all[0]).unwrap();
+    assert_eq!((told.reason, told.message.as_str()), (Reason::ReferenceMissing, "as told"));
+    let about = about(&world.all[0], "usersync", Approving::Cluster).unwrap();
+    assert_eq!(about.next.map(|at| at.to_string()).as_deref(), Some("2026-11-23T01:00:00Z"));
+    for _ in 0..3 {
+        later(&mut world, 600);
+    }
+    assert_eq!(world.mails.len(), 4, "once");
+}
+
+#[test]
+fn an_outage_that_each_slot_meets_again_is_told_once_a_day() {
+    let mut world = World::new(&format!("{EVERY}\n  {TO}"), "2026-11-22T00:30:00Z");
+    world.rest();
+    world.folder = Ok(Some(World::file("a.csv", true)));
+    world.run_reason = Reason::LocalFailed;
+    let hours = |world: &mut World, hours: i64| (0..hours * 6).for_each(|_| drop(later(world, 600)));
+    hours(&mut world, 3);
+    assert!(world.reasons().len() >= 10, "a run for each slot: {:?}", world.reasons());
+    assert_eq!(world.mails.len(), 2, "to two people");
+    hours(&mut world, 20);
+    assert_eq!(world.mails.len(), 2);
+    hours(&mut world, 3);
+    assert_eq!(world.mails.len(), 4, "it lasts");
+    // Another one, somebody who asks, and the end of it are news.
+    world.run_reason = Reason::TargetBusy;
+    hours(&mut world, 1);
+    assert_eq!(world.mails.len(), 6);
+    world.annotate(UPDATE_NOW, "1");
+    later(&mut world, 1);
+    assert_eq!(world.mails.len(), 8);
+    world.run_reason = Reason::Completed;
+    later(&mut world, 600);
+    let told = world.mails.len();
+    assert!(told >= 10, "{told}");
+    // Each file that can't be imported is news.
+    world.run_reason = Reason::InvalidFile;
+    for name in ["b.csv", "c.csv"] {
+        world.folder = Ok(Some(World::file(name, true)));
+        later(&mut world, 600);
+    }
+    assert_eq!(world.mails.len(), told + 4);
 }
 
 #[test]

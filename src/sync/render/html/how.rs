@@ -37,7 +37,7 @@ fn run(page: &Page) -> Markup {
                 dt { "From" } dd { bdi.code { (visible(page.source)) } }
                 dt { "Into table" } dd { bdi.code { (visible(&sync.target.table)) } }
                 dt { "Action" } dd { (format!("{:?}, existing users: {:?}", sync.action, sync.conflict)) }
-                dt { "Started" } dd { (moment(report)) }
+                dt { "Started" } dd { (moment(page)) }
                 dt { "Took" } dd { (duration(report.timings.total)) }
                 dt { "Ended as" } dd { code { (report.reason.as_str()) } }
             }

@@ -31,6 +31,7 @@ fn sync(column: &str) -> SyncJob {
                 "filter": "row['Type'] == 'employee'",
             },
             "target": {},
+            "schedule": {"timeZone": "Europe/Paris"},
         },
     }))
     .unwrap();
@@ -85,7 +86,16 @@ fn made(report: &RunReport, value: &str) -> String {
     kinds.take(&reject(value));
     let files = ["changes.csv.gz", "report.html", "report.json", &format!("{value}_rejects.csv")].map(str::to_owned);
     let sync = sync(&value.chars().filter(|c| !c.is_control()).take(60).collect::<String>());
-    page(&Page { report, sync: &sync, source: value, kinds: &kinds.sorted(), changes: &changes, files: &files })
+    let approving = Approving::Local(vec!["--local".into(), "/srv/people".into()]);
+    page(&Page {
+        report,
+        sync: &sync,
+        approving: &approving,
+        source: value,
+        kinds: &kinds.sorted(),
+        changes: &changes,
+        files: &files,
+    })
 }
 
 #[test]
@@ -102,7 +112,7 @@ fn the_page_says_what_happened_and_loads_nothing() {
         "row[&#39;First&#39;]",
         "sensitive: never shown",
         "(empty)",
-        "23 Nov 2026",
+        "<time datetime=\"2026-11-23T00:00:02Z\">Mon 23 Nov 2026, 01:00 Europe/Paris</time>",
     ] {
         let part = part.replace("&#39;", "'");
         assert!(text.contains(&part) || part == "maxRemovals", "{part}");
@@ -128,6 +138,8 @@ fn each_end_has_its_own_head() {
         report.guard.held = reason == Reason::Held;
         let text = made(&report, "E-mail");
         assert!(text.contains(head), "{reason}: {head}");
+        let approves = text.contains("usersync approve hr-5f2c81d09ab3e47f6a10 --local /srv/people<");
+        assert_eq!(approves, reason == Reason::Held, "{reason}");
         let shows = text.contains("id=\"changes\"");
         assert_eq!(shows, reason.verdict() != Verdict::Failed, "{reason}: what a failed run planned is no change");
     }
@@ -178,6 +190,7 @@ fn a_huge_run_makes_no_huge_page() {
     let text = page(&Page {
         report: &report,
         sync: &sync,
+        approving: &Approving::Cluster,
         source: "/in",
         kinds: &kinds.sorted(),
         changes: &changes,
@@ -188,7 +201,15 @@ fn a_huge_run_makes_no_huge_page() {
     let mut changes = ChangeRows::default();
     (0..5_000).for_each(|n| changes.take(&change(&format!("E{n}"), "email")));
     let report = RunReport { counts: Counts { read: 5_000, updated: 5_000, ..Counts::default() }, ..report };
-    let text = page(&Page { report: &report, sync: &sync, source: "/in", kinds: &[], changes: &changes, files: &[] });
+    let text = page(&Page {
+        report: &report,
+        sync: &sync,
+        approving: &Approving::Cluster,
+        source: "/in",
+        kinds: &[],
+        changes: &changes,
+        files: &[],
+    });
     assert_eq!(text.matches("<li class=\"updated\">").count(), 1_000);
     assert!(text.contains("the first 1,000 of 5,000"), "and it says so");
 }

@@ -30,8 +30,15 @@ pub fn failed_import(report: &RunReport, sample: &Sample, about: &About) -> Lett
     let failed = report.reason.verdict() == Verdict::Failed;
     let mut blocks = if failed { failure(report) } else { rejected(report) };
     kinds(&mut blocks, sample);
-    if let Some(attachment) = attachments.first() {
-        correct(&mut blocks, report, sample, about, attachment);
+    match attachments.first() {
+        Some(attachment) => correct(&mut blocks, report, sample, about, attachment),
+        None if report.counts.rejected > 0 => {
+            blocks.push(Block::Heading("How to correct them"));
+            blocks.push(Block::Para(Words::new(
+                "The rows themselves could not be kept. Send the file again: if anything is wrong with it still, you are told which rows.",
+            )));
+        }
+        None => {}
     }
     let (subject, end) = (subject::failed_import(report), end(report));
     let mood = if failed { Mood::Bad } else { Mood::Mixed };
@@ -72,14 +79,27 @@ fn rejected(report: &RunReport) -> Vec<Block> {
 
 /// Nothing was imported.
 fn failure(report: &RunReport) -> Vec<Block> {
-    let words = Words::new("Nothing was imported from ").and(file(report)).text(".");
+    let words = match &report.file {
+        Some(_) => Words::new("Nothing was imported from ").and(file(report)).text("."),
+        None => Words::new("Nothing was imported."),
+    };
     let (what, to_do) = (Words::new(&report.message), Words::new(report.reason.cure_for_senders()));
+    if report.reason.of_file() {
+        return vec![
+            Block::Notice(words),
+            Block::Heading("What is wrong"),
+            Block::Para(what),
+            Block::Heading("What to do"),
+            Block::Para(to_do),
+        ];
+    }
     vec![
-        Block::Notice(words),
-        Block::Heading("What is wrong"),
-        Block::Para(what),
+        Block::Notice(words.text(" The file is not to blame.")),
         Block::Heading("What to do"),
         Block::Para(to_do),
+        Block::Heading("What is wrong"),
+        Block::Para(Words::new("If it lasts, tell those who run UserSync. What they need to know:")),
+        Block::Para(what),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        approve::commands,
         blocks::{Block, Count, CountKind, Words},
         mail::{self, Mood},
         plain::plain,
@@ -16,7 +17,7 @@ use crate::{
         counts::Counts,
         letter::{Letter, LetterKind},
         reason::{Reason, Verdict},
-        report::{RunReport, Sample},
+        report::{Reports, RunReport, Sample},
     },
 };
 
@@ -26,13 +27,15 @@ pub fn summary(report: &RunReport, sample: &Sample, about: &About) -> Letter {
     let mut blocks = happened(report);
     next_step(&mut blocks, report, about);
     counts(&mut blocks, report);
-    changes(&mut blocks, report, sample);
+    changes(&mut blocks, report, sample, !attachments.is_empty());
     rejects(&mut blocks, report, sample);
     facts(&mut blocks, report, about);
     if attachments.iter().any(|attachment| attachment.cut) {
-        blocks.push(Block::Faint(Words::new(
-            "The changes are more than 5 MiB: the attachment has the first of them, the report all.",
-        )));
+        let words = Words::new("The changes are more than 5 MiB: the attachment has the first of them only.");
+        blocks.push(Block::Faint(match &report.reports.changes {
+            Some(place) => words.text(" All of them are in ").code(place).text("."),
+            None => words,
+        }));
     }
     let (title, end) = (subject::summary(report), end(report));
     Letter {
@@ -41,6 +44,22 @@ pub fn summary(report: &RunReport, sample: &Sample, about: &About) -> Letter {
         html: mail::document(&title, mood(report), &blocks, &end),
         subject: title,
         attachments,
+    }
+}
+
+/// The report, and the names of what lies beside it.
+fn places(facts: &mut Vec<(&'static str, Words)>, reports: &Reports) {
+    let Some(page) = &reports.html else { return };
+    facts.push(("Report", Words::default().code(page)));
+    let folder = page.rfind('/').map_or("", |at| &page[..=at]);
+    let others = [&reports.changes, &reports.records, &reports.rejects, &reports.report];
+    let mut words = Words::default();
+    for place in others.into_iter().flatten() {
+        words = if words == Words::default() { words } else { words.text(", ") };
+        words = words.code(place.strip_prefix(folder).unwrap_or(place));
+    }
+    if words != Words::default() {
+        facts.push(("Beside it", words));
     }
 }
 
@@ -70,10 +89,10 @@ pub fn file(report: &RunReport) -> Words {
 fn happened(report: &RunReport) -> Vec<Block> {
     let simulation = report.mode == Mode::Simulation;
     match (report.reason.verdict(), report.reason) {
-        (Verdict::Failed, _) => vec![
-            Block::Notice(Words::new("Nothing was imported: ").and(Words::new(&report.message))),
-            Block::Para(Words::new(report.reason.meaning())),
-        ],
+        (Verdict::Failed, _) => {
+            let what = if simulation { "The simulation failed: " } else { "Nothing was imported: " };
+            vec![Block::Notice(Words::new(what).and(Words::new(&report.message)))]
+        }
         (Verdict::Held, _) => {
             let held = if simulation {
                 Words::new("Nothing was written: this was a simulation. An import of ")
@@ -91,7 +110,7 @@ fn happened(report: &RunReport) -> Vec<Block> {
             Words::new("Nothing was written: this was a simulation. An import of ")
                 .and(file(report))
                 .text(format!(" {}.", sentence(&report.counts, true)))
-                .text(" What the database itself would refuse was not tried."),
+                .text(" Whether the database takes each row, only the import shows."),
         )],
         _ => vec![Block::Notice(
             Words::new("UserSync has imported ")
@@ -103,7 +122,7 @@ fn happened(report: &RunReport) -> Vec<Block> {
 
 /// What lay in the folder instead.
 fn no_file(report: &RunReport) -> Vec<Block> {
-    let mut blocks = vec![Block::Notice(Words::new(&report.message))];
+    let mut blocks = vec![Block::Notice(Words::new(format!("There was nothing to import: {}.", report.message)))];
     if let Some(looked) = report.looked.as_ref().filter(|looked| !looked.names.is_empty()) {
         let names = looked.names.iter().take(10);
         blocks.push(Block::Heading("What lies in the folder"));
@@ -146,15 +165,17 @@ fn next_step(blocks: &mut Vec<Block>, report: &RunReport, about: &About) {
     let verdict = report.reason.verdict();
     if verdict == Verdict::Held && report.mode == Mode::Import {
         blocks.push(Block::Para(Words::new(
-            "If this is what you want, approve exactly this file, once, for at most what is shown here:",
+            "If this is what you want, have it approved: exactly this file, once, for at most what is shown here. Whoever runs UserSync \
+             does that with",
         )));
-        let command = about
-            .approve
-            .clone()
-            .unwrap_or_else(|| format!("kubectl usersync approve {} --namespace {}", report.run, about.sync.namespace));
-        blocks.push(Block::Command(command));
+        let commands = commands(report, &about.approving);
+        blocks.push(Block::Command(commands.usual));
+        if let Some(other) = commands.other {
+            blocks.push(Block::Para(Words::new("Where kubectl has no plugin of UserSync:")));
+            blocks.push(Block::Command(other));
+        }
         blocks.push(Block::Para(Words::new(
-            "If it is not, do nothing: the file stays where it is, and nothing of it is imported. Then put a corrected file in its place.",
+            "If it is not, put a corrected file in its place. Until then nothing of this one is imported.",
         )));
         return;
     }
@@ -163,29 +184,38 @@ fn next_step(blocks: &mut Vec<Block>, report: &RunReport, about: &About) {
         return;
     }
     if report.counts.rejected > 0 && report.mode == Mode::Import {
-        let mut words = Words::new("The rejected rows are in ");
-        words = match &report.reports.rejects {
-            Some(place) => words.code(place),
-            None => words.text("the rejects file of the report"),
-        };
-        words = words.text(
-            ". Correct them there, and put that file where the others come from: only these rows are imported then.",
-        );
-        if about.failed_import_to_anyone {
-            words = words.text(" Those who sent the file have got it by mail.");
-        }
-        blocks.push(Block::Para(words));
+        blocks.push(Block::Para(rejected(report, about)));
         return;
     }
     let words = match (report.reason, report.mode) {
-        (Reason::NoFile, _) => "Put a file there, and ask again.",
+        (Reason::NoFile, _) => report.reason.cure(),
         (_, Mode::Simulation) if verdict == Verdict::Held => {
             "The import will ask for an approval, and say how to give it."
+        }
+        (_, Mode::Simulation) if about.next.is_some() => {
+            "If this is what you want: the next run imports it. You can start that now as well."
         }
         (_, Mode::Simulation) => "If this is what you want, start the import.",
         _ => "Nothing: all of it is done.",
     };
     blocks.push(Block::Para(Words::new(words)));
+}
+
+/// What becomes of the rejected rows of an import.
+fn rejected(report: &RunReport, about: &About) -> Words {
+    let Some(place) = &report.reports.rejects else {
+        return Words::new("The rejected rows could not be kept: have the file corrected and sent again.");
+    };
+    let words = if about.failed_import_to_anyone {
+        Words::new(
+            "Those who sent the file have got the rejected rows by mail, and how to correct them. The same rows are in ",
+        )
+    } else {
+        Words::new("Have the rejected rows corrected and sent again: they are in ")
+    };
+    words.code(place).text(
+        ". That file, with its cells corrected, can be put where the files come from: only these rows are imported then.",
+    )
 }
 
 /// The counts; of a failed run only those that are facts.
@@ -215,7 +245,7 @@ pub fn counted(report: &RunReport) -> Vec<Count> {
     all.into_iter().filter(|(.., shown)| *shown).map(|(name, n, kind, _)| Count { name, n, kind }).collect()
 }
 
-fn changes(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample) {
+fn changes(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample, attached: bool) {
     if sample.changes.is_empty() || report.reason.verdict() == Verdict::Failed {
         return;
     }
@@ -224,7 +254,8 @@ fn changes(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample) {
     let all = report.counts.added + report.counts.updated + report.counts.removed;
     let rest = all.saturating_sub(sample.changes.len() as u64);
     if rest > 0 {
-        blocks.push(Block::Faint(Words::new(format!("and {} more, all of them in the report", number(rest)))));
+        let place = if attached { "the attached file and in the report" } else { "the report" };
+        blocks.push(Block::Faint(Words::new(format!("and {} more: all of them are in {place}", number(rest)))));
     }
 }
 
@@ -266,16 +297,7 @@ fn facts(blocks: &mut Vec<Block>, report: &RunReport, about: &About) {
     if let Some(next) = about.next {
         facts.push(("Next run", Words::new(about.time(next))));
     }
-    let reports = &report.reports;
-    let places = [
-        ("Report", &reports.html),
-        ("Changes", &reports.changes),
-        ("Rejects", &reports.rejects),
-        ("Details", &reports.report),
-    ];
-    for (name, place) in places {
-        facts.extend(place.as_ref().map(|place| (name, Words::default().code(place))));
-    }
+    places(&mut facts, &report.reports);
     blocks.push(Block::Facts(facts));
     if !report.warnings.is_empty() {
         blocks.push(Block::Heading("Warnings"));

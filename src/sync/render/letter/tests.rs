@@ -20,7 +20,7 @@ fn about() -> About {
         next: "2026-11-24T00:00:00Z".parse().ok(),
         zone: TimeZone::get("Europe/Paris").unwrap(),
         files: "userdata_*.csv".into(),
-        approve: None,
+        approving: Approving::Cluster,
         staged: vec![("changes.csv.gz".into(), 1_200), ("userdata_1_rejects.csv".into(), 300)],
     }
 }
@@ -214,6 +214,36 @@ fn failures() {
     (away.counts, away.file) = (Counts::default(), None);
     let letters = golden("unreachable", &away, &Sample::default(), &nothing);
     assert_eq!(letters[0].subject, "hr FAILED: sftp://files.example.com/outbox: no answer within 15 s");
+}
+
+#[test]
+fn a_run_without_a_report() {
+    let nothing = Reports::default();
+    let mut missing = RunReport { reports: nothing.clone(), ..report(Mode::Import, Reason::ReferenceMissing) };
+    missing.message =
+        "spec.target.url: the Secret “users-db” is missing: make it; its key “url” holds postgres://…".into();
+    (missing.counts, missing.file) = (Counts::default(), None);
+    let about =
+        About { staged: Vec::new(), approving: Approving::Local(vec!["--local".into(), "/srv".into()]), ..about() };
+    let letters = golden("missing", &missing, &Sample::default(), &about);
+    assert_eq!(letters[1].subject, "hr FAILED: no file was imported");
+    let mut held = RunReport { reports: nothing, ..report(Mode::Import, Reason::Held) };
+    held.guard = GuardReport { held: true, reasons: vec!["only 3 rows passed".into()], ..GuardReport::default() };
+    let letters = golden("held_unreported", &held, &Sample::default(), &about);
+    assert!(letters[0].text.contains("    usersync approve hr-5f2c81d09ab3e47f6a10 --local /srv\n"));
+    assert!(letters.iter().all(|letter| letter.attachments.is_empty()));
+}
+
+#[test]
+fn a_first_import() {
+    let mut first = report(Mode::Import, Reason::Completed);
+    first.counts = Counts { read: 1_000, added: 1_000, ..Counts::default() };
+    first.reports.rejects = None;
+    let changes = (1..=10).map(|n| change(ChangeAction::Added, &format!("E{n:04}"), Some(n + 1), &[])).collect();
+    let sample = Sample { changes, ..Sample::default() };
+    let about = About { staged: vec![("changes.csv.gz".into(), 1_200)], next: None, ..about() };
+    let letters = golden("first", &first, &sample, &about);
+    assert_eq!(letters.iter().map(|letter| letter.subject.as_str()).collect::<Vec<_>>(), ["hr: 1,000 added"]);
 }
 
 #[test]

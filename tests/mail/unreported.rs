@@ -1,0 +1,126 @@
+//! Runs that have no report: people are told of them all the same, by what their status says.
+
+use std::{
+    process::{Child, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    postfix::Postfix,
+    scene::{Server, attachments, deliveries, header, parse, run, scene},
+    webhook::{Hook, KEY},
+    world::{THREE, World},
+};
+
+/// A process that is killed in the end, whatever becomes of the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The text part, each word behind one blank.
+fn words(mail: &[u8]) -> String {
+    parse(mail).body_text(0).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn until(what: &str, world: &World, done: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < patience, "{what}: {:?}", deliveries(world));
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_run_whose_secret_is_missing_is_told() {
+    let (postfix, hook) = (Postfix::start(), Hook::start(vec!["204 No Content".into()]));
+    let key = |key: &str| format!("{{secretKeyRef: {{name: hook, key: {key}}}}}");
+    let email = format!(
+        "to: [it@example.com], failedImportTo: [hr@example.com]}}, webhook: {{url: {}, signingKey: {}",
+        key("url"),
+        key("key")
+    );
+    let target = "target: {url: {secretKeyRef: {name: users-db, key: url}}}";
+    let zone = "schedule: {daily: {at: '01:00'}, timeZone: Europe/Paris}";
+    let world = scene(&Server::plain(&postfix), &email, &[target, zone]);
+    let secret = format!(
+        "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: hook}}\nstringData: {{url: \"http://{}/in\", key: \"{KEY}\"}}\n",
+        hook.address
+    );
+    world.write("hr.yaml", world.read("hr.yaml") + &secret);
+    world.drop_file(THREE);
+    let mut local = world.command(&["local", "."]);
+    let _local = Running(local.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let asked = world.usersync(&["update", "hr", "--local", ".", "--wait"]);
+    assert_eq!(asked.code, 1, "{asked:?}");
+    assert!(asked.stdout.contains("ReferenceMissing"), "{asked:?}");
+
+    let sent = ["FailedImport hr@example.com Sent", "Summary it@example.com Sent", "Webhook webhook Sent"];
+    until("all are told", &world, || deliveries(&world) == sent);
+    let summary = postfix.await_mails("it@example.com", 1).remove(0);
+    let mail = parse(&summary);
+    assert!(mail.subject().unwrap().starts_with("hr FAILED: "), "{:?}", mail.subject());
+    assert!(attachments(&mail).is_empty());
+    assert!(header(&mail, "Message-ID").starts_with("<hr-"), "{}", header(&mail, "Message-ID"));
+    let said = words(&summary);
+    for word in ["users-db", "Make the Secret or ConfigMap", "ReferenceMissing", "01:00 Europe/Paris"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let rows = postfix.await_mails("hr@example.com", 1).remove(0);
+    assert_eq!(parse(&rows).subject(), Some("hr FAILED: no file was imported"));
+    assert!(words(&rows).contains("Nothing has to be sent again"), "{}", words(&rows));
+    let posts = hook.posts();
+    let told: serde_json::Value = serde_json::from_str(&posts[0].body).unwrap();
+    assert_eq!((posts.len(), &told["reason"]), (1, &"ReferenceMissing".into()));
+
+    // The database's Secret comes: the next run is told as ever, and the one before is not told again.
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: users-db}\nstringData: {url: \"sqlite:people.db?mode=rwc\"}\n";
+    world.sql("people.db", "create table users (id text primary key, name text, mail text)");
+    world.write_aged("hr.yaml", world.read("hr.yaml") + secret, 0);
+    let patience = Instant::now() + Duration::from_secs(60);
+    while world.usersync(&["update", "hr", "--local", ".", "--wait"]).code != 0 {
+        assert!(Instant::now() < patience, "the Secret is not seen");
+    }
+    let imported = || {
+        let mails = postfix.mails("it@example.com");
+        mails.iter().filter(|mail| parse(mail).subject() == Some("hr: 3 added")).count()
+    };
+    until("the import is told", &world, || imported() == 1);
+}
+
+#[test]
+fn a_run_whose_report_can_t_be_kept_is_told() {
+    let postfix = Postfix::start();
+    let email = "to: [it@example.com], failedImportTo: [hr@example.com]";
+    let world = scene(&Server::plain(&postfix), email, &["safeguards: {minRows: 100}"]);
+    world.drop_file(THREE);
+    // Whatever keeps the folder of reports from being made.
+    world.write(".usersync/reports/default", "in the way");
+    let held = run(&world, &[]);
+    assert_eq!(held.code, 3, "{held:?}");
+    assert_eq!(deliveries(&world), ["Summary it@example.com Sent"]);
+    let mail = postfix.await_mails("it@example.com", 1).remove(0);
+    assert!(parse(&mail).subject().unwrap().starts_with("hr HELD: only 3 rows passed"), "{:?}", parse(&mail).subject());
+    let said = words(&mail);
+    let manifest = world.path("hr.yaml");
+    for word in
+        ["the report of this run could not be kept", "--approve ", &format!("usersync run -f {}", manifest.display())]
+    {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+
+    world.drop_file("no csv for us\n\"\n");
+    let failed = run(&world, &[]);
+    assert_eq!(failed.code, 1, "{failed:?}");
+    let rows = postfix.await_mails("hr@example.com", 1).remove(0);
+    assert_eq!(parse(&rows).subject(), Some("hr FAILED: userdata_1.csv was not imported"));
+    postfix.await_mails("it@example.com", 2);
+    run(&world, &["--no-mail"]);
+    postfix.rests();
+    assert_eq!((postfix.mails("it@example.com").len(), postfix.mails("hr@example.com").len()), (2, 1), "none twice");
+}
