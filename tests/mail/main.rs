@@ -12,6 +12,7 @@ mod smtp;
 #[allow(dead_code)]
 mod world;
 
+mod attachments;
 mod faults;
 mod hostile;
 mod letters;

@@ -31,6 +31,8 @@ pub const MAILBOXES: [&str; 5] =
 const OWNER: &str = "uucp";
 const DROP: &str = "irc";
 const OWNER_UID: u32 = 10;
+/// The setting for the largest mail, in bytes.
+const LIMIT: &str = "message_size_limit = 40000000\n";
 /// Whose mailboxes they are.
 const VIRTUAL: u32 = 20_031;
 
@@ -112,6 +114,16 @@ impl Postfix {
                 thread::sleep(Duration::from_millis(20));
             }
         }
+    }
+
+    /// From now on it refuses larger mails.
+    pub fn take_at_most(&mut self, bytes: u32) {
+        self.stop();
+        let path = self.folder.path().join("conf/main.cf");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(LIMIT));
+        fs::write(path, text.replace(LIMIT, &format!("message_size_limit = {bytes}\n"))).unwrap();
+        self.go();
     }
 
     /// Ends it; what it has is kept.
@@ -228,7 +240,7 @@ fn configure(path: &Path, ports: &Ports) {
          mynetworks =\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nalias_maps =\nlocal_recipient_maps =\n\
          virtual_mailbox_domains = example.com\nvirtual_mailbox_maps = inline:{{ {boxes} }}\n\
          virtual_mailbox_base = {home}/mail\nvirtual_uid_maps = static:{VIRTUAL}\nvirtual_gid_maps = static:{VIRTUAL}\n\
-         virtual_mailbox_limit = 0\nmessage_size_limit = 40000000\nsmtputf8_enable = yes\n\
+         virtual_mailbox_limit = 0\n{LIMIT}smtputf8_enable = yes\n\
          smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination\n\
          smtpd_tls_cert_file = {home}/certificate.pem\nsmtpd_tls_key_file = {home}/key.pem\n\
          smtpd_tls_security_level = none\n"

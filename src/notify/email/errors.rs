@@ -96,6 +96,14 @@ pub(super) fn sorted(job: &SmtpJob, asked: Asked, error: &Error) -> Trouble {
         (Asked::Login, false) => {
             Trouble::Server(unreachable(job, &format!("the server can't check the login: {answer}.")))
         }
+        (Asked::Sender | Asked::Mail, true) if too_large(code, &answer) => Trouble::One(Posted::Refused(
+            ConditionReason::RecipientRefused,
+            format!(
+                "{}: the server refused the mail as too large: {answer}. Have its limit for a mail raised: an attachment of 5 MiB \
+                 makes it 7 MiB. It is not sent again; the run's report has all that would be in it.",
+                place(job)
+            ),
+        )),
         (Asked::Sender, true) => denied(job, &sender(job, code, &answer)),
         (Asked::Recipient, true) => Trouble::One(Posted::Refused(
             ConditionReason::RecipientRefused,
@@ -110,6 +118,16 @@ pub(super) fn sorted(job: &SmtpJob, asked: Asked, error: &Error) -> Trouble {
             Trouble::Broken(unreachable(job, &format!("the server ends the connection: {answer}.")))
         }
         (_, false) => Trouble::One(unreachable(job, &format!("the server wants it later: {answer}."))),
+    }
+}
+
+/// Whether the mail is larger than the server or the mailbox takes (RFC 1870, 6.1; RFC 3463, 3.3 and 3.4), and not only too much
+/// for a full mailbox.
+fn too_large(code: u16, answer: &str) -> bool {
+    match answer.split_whitespace().nth(1) {
+        Some("5.2.3" | "5.3.4") => true,
+        Some("5.2.2") => false,
+        _ => code == 552,
     }
 }
 
