@@ -9,6 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use mail_parser::{MessageParser, MimeHeaders};
 use sqlx::{Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 
@@ -16,6 +17,7 @@ mod support;
 use support::{
     cluster,
     ftpd::{Authority, Brand, Ftpd, NAME, PASSWORD, Protocol, Setup, USER},
+    postfix::Postfix,
     postgres::{self, Server},
     sshd::{Sshd, current_user},
 };
@@ -222,6 +224,40 @@ async fn watch_takes_what_has_come_oldest_first() {
     let shown = usersync(folder.path(), &["schedule", "-f", ".", "-n", "2"]);
     let times: Vec<jiff::Timestamp> = shown.text.lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!(times[1].duration_since(times[0]).as_secs(), 300, "{}", shown.text);
+}
+
+/// The example with a real mail server in the place of the one that it names.
+#[tokio::test]
+async fn mail_goes_to_who_runs_it_and_to_who_sent_the_file_who_corrects_it() {
+    let folder = example("mail");
+    let postfix = Postfix::start();
+    let path = folder.path().join("usersync.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches("localhost:1025").count(), 1);
+    fs::write(&path, text.replace("localhost:1025", &format!("localhost:{}", postfix.ports.plain))).unwrap();
+    let subjects = |mailbox: &str, count: usize| -> Vec<String> {
+        let mails = postfix.await_mails(mailbox, count);
+        mails.iter().map(|mail| MessageParser::default().parse(mail).unwrap().subject().unwrap().to_owned()).collect()
+    };
+
+    usersync(folder.path(), &["run", "-f", "."]).has(4, &["staff: 4 added, 1 rejected"]);
+    assert_eq!(subjects("it@example.com", 1), ["staff: 4 added, 1 rejected"]);
+    assert_eq!(subjects("hr@example.com", 1), ["staff: 1 of 5 rows rejected (staff_2026-11.csv)"]);
+    let mail = postfix.mails("hr@example.com").remove(0);
+    let mail = MessageParser::default().parse(&mail).unwrap();
+    let rejects = mail.attachment(0).unwrap();
+    assert_eq!(rejects.attachment_name(), Some("staff_2026-11_rejects.csv"));
+    let corrected = String::from_utf8(rejects.contents().to_vec()).unwrap().replace("@@", "@");
+    write(&folder.path().join("inbox/staff_2026-11_rejects.csv"), corrected.as_bytes(), 30);
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["staff: 1 added"]);
+    assert_eq!(subjects("it@example.com", 2)[1], "staff: 1 added");
+    let database = folder.path().join(".usersync/users.db");
+    let people = rows(&database, "select badge || ' ' || email from users order by badge").await;
+    assert_eq!((people.len(), people[2].as_str()), (5, "0031 sebnem.aydin@example.com"));
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["staff: "]);
+    postfix.rests();
+    let counts = ["it@example.com", "hr@example.com"].map(|mailbox| postfix.mails(mailbox).len());
+    assert_eq!(counts, [2, 1], "nothing changed, nobody is told");
 }
 
 /// The example with a real server in the place of the one that it names.

@@ -9,6 +9,7 @@ pub mod delay;
 pub mod ftpd;
 pub mod mariadb;
 pub mod operator;
+pub mod postfix;
 pub mod postgres;
 pub mod relay;
 pub mod sshd;
