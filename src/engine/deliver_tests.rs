@@ -11,7 +11,7 @@ use crate::{
     api::UserSyncRun,
     control::told::{failed, leaves},
     model::{letter::Letter, post::Heading, reason::Reason, report::Reports, sync::Unfinished},
-    ports::ReportError,
+    ports::{Aged, ReportError},
 };
 
 /// Keeps this under each name.
@@ -29,6 +29,14 @@ impl ReportStore for Store {
 
     async fn read(&self, _: &SyncId, _: &str, name: &str) -> Result<Option<Vec<u8>>, ReportError> {
         Ok(self.0.clone()?.map(|text| format!("{text} {name}").into_bytes()))
+    }
+
+    async fn remove(&self, _: &SyncId, _: &str) -> Result<(), ReportError> {
+        unreachable!("nothing is removed")
+    }
+
+    async fn older(&self, _: Timestamp) -> Result<Vec<Aged>, ReportError> {
+        unreachable!("nothing is removed")
     }
 }
 
