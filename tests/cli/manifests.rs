@@ -27,7 +27,12 @@ fn unknown_fields_are_named_with_the_nearest_known_one() {
 #[test]
 fn what_is_not_built_yet_is_refused() {
     refused(&["source: {dropBox: {credentials: {name: x}}}"], &["dropBox"]);
-    refused(&["target: {caBundle: {configMapKeyRef: {name: ca, key: ca.crt}}}"], &["caBundle"]);
+}
+
+#[test]
+fn what_a_file_has_not_is_refused() {
+    refused(&["target: {caBundle: {configMapKeyRef: {name: ca, key: ca.crt}}}"], &["caBundle", "SQLite"]);
+    refused(&["target: {ledgerSchema: sync}"], &["ledgerSchema", "SQLite"]);
 }
 
 #[test]

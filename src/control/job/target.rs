@@ -33,9 +33,18 @@ pub fn target(
             (database, weakened(url.expose()))
         }
     };
-    if spec.ledger_schema.is_some() && matches!(database, Database::Embedded | Database::Sqlite { .. }) {
-        let message = "an SQLite database has no schemas: its ledger is in the same file. Leave this out";
-        return Err(vec![JobProblem::new("spec.target.ledgerSchema", message)]);
+    if matches!(database, Database::Embedded | Database::Sqlite { .. }) {
+        let useless = [
+            (spec.ledger_schema.is_some(), "ledgerSchema", "has no schemas: its ledger is in the same file"),
+            (spec.ca_bundle.is_some(), "caBundle", "is a file: there is no connection to verify"),
+        ];
+        let problem = |(_, field, why): &(bool, &str, &str)| {
+            JobProblem::new(format!("spec.target.{field}"), format!("an SQLite database {why}. Leave this out"))
+        };
+        let found: Vec<_> = useless.iter().filter(|(given, ..)| *given).map(problem).collect();
+        if !found.is_empty() {
+            return Err(found);
+        }
     }
     let bundle = spec.ca_bundle.as_ref().map(|bundle| secrets.bundle("spec.target.caBundle", bundle)).transpose();
     let ca_bundle = bundle.map_err(|problem| vec![problem])?;

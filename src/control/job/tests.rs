@@ -227,6 +227,11 @@ fn problems_say_where_and_what_to_do() {
             "spec.target.ledgerSchema",
             "SQLite database has no schemas",
         ),
+        (
+            json!({"target": {"caBundle": {"secretKeyRef": {"name": "ca", "key": "ca.crt"}}, "url": null}}),
+            "spec.target.caBundle",
+            "no connection",
+        ),
         (json!({"target": {"timeouts": {"lock": "0s"}}}), "spec.target.timeouts.lock", "15s"),
         (deactivate(json!({})), "spec.removal.restore", "stay inactive"),
         (deactivate(json!({"restore": {"active": "false"}})), "spec.removal.restore.active", "the other one"),
