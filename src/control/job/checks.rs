@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{JobProblem, notice, target::scheme, time_zone, unavailable};
+use super::{
+    JobProblem, notice,
+    target::{is_file, scheme, useless},
+    time_zone, unavailable,
+};
 use crate::api::{
     Action, PropertyPolicy, UserSyncSpec,
     duration::Duration,
@@ -252,6 +256,9 @@ fn target(target: &TargetSpec, found: &mut Vec<JobProblem>) {
     if parts.len() > 2 || parts.iter().any(|part| part.trim().is_empty()) {
         let message = format!("“{}” is not a table: write users or schema.users", target.table);
         found.push(JobProblem::new("spec.target.table", message));
+    }
+    if is_file(target) {
+        found.extend(useless(target));
     }
     if let Some(value) = target.url.as_ref().and_then(|url| url.value.as_deref()) {
         let field = "spec.target.url.value";

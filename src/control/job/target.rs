@@ -33,18 +33,9 @@ pub fn target(
             (database, weakened(url.expose()))
         }
     };
-    if matches!(database, Database::Embedded | Database::Sqlite { .. }) {
-        let useless = [
-            (spec.ledger_schema.is_some(), "ledgerSchema", "has no schemas: its ledger is in the same file"),
-            (spec.ca_bundle.is_some(), "caBundle", "is a file: there is no connection to verify"),
-        ];
-        let problem = |(_, field, why): &(bool, &str, &str)| {
-            JobProblem::new(format!("spec.target.{field}"), format!("an SQLite database {why}. Leave this out"))
-        };
-        let found: Vec<_> = useless.iter().filter(|(given, ..)| *given).map(problem).collect();
-        if !found.is_empty() {
-            return Err(found);
-        }
+    // Where the manifest itself says which file, it was said already.
+    if !is_file(spec) && matches!(database, Database::Sqlite { .. }) && !useless(spec).is_empty() {
+        return Err(useless(spec));
     }
     let bundle = spec.ca_bundle.as_ref().map(|bundle| secrets.bundle("spec.target.caBundle", bundle)).transpose();
     let ca_bundle = bundle.map_err(|problem| vec![problem])?;
@@ -63,6 +54,25 @@ pub fn target(
         timeouts,
     };
     Ok((target, warnings))
+}
+
+/// Whether the manifest itself says that users are in an SQLite file.
+pub(super) fn is_file(spec: &TargetSpec) -> bool {
+    spec.url.as_ref().is_none_or(|url| sqlite_file(url).is_some())
+}
+
+/// What is of no use where users are in an SQLite file.
+pub(super) fn useless(spec: &TargetSpec) -> Vec<JobProblem> {
+    [
+        (spec.ledger_schema.is_some(), "ledgerSchema", "has no schemas: its ledger is in the same file"),
+        (spec.ca_bundle.is_some(), "caBundle", "is a file: there is no connection to verify"),
+    ]
+    .into_iter()
+    .filter(|(given, ..)| *given)
+    .map(|(_, field, why)| {
+        JobProblem::new(format!("spec.target.{field}"), format!("an SQLite database {why}. Leave this out"))
+    })
+    .collect()
 }
 
 /// The URL, and the field it comes from.
