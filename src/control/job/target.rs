@@ -37,7 +37,13 @@ pub fn target(
     if !is_file(spec) && matches!(database, Database::Sqlite { .. }) && !useless(spec).is_empty() {
         return Err(useless(spec));
     }
-    let bundle = spec.ca_bundle.as_ref().map(|bundle| secrets.bundle("spec.target.caBundle", bundle)).transpose();
+    let connected = matches!(database, Database::Postgres(_) | Database::Mysql(_));
+    let bundle = spec
+        .ca_bundle
+        .as_ref()
+        .filter(|_| connected)
+        .map(|bundle| secrets.bundle("spec.target.caBundle", bundle))
+        .transpose();
     let ca_bundle = bundle.map_err(|problem| vec![problem])?;
     let timeouts = TargetTimeouts {
         connect: spec.timeouts.connect.get(),
