@@ -1,10 +1,11 @@
 //! Who may write which table: pure rules on claims, and the words for one that stands against another.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
     api::Action,
     model::{job::SyncId, ledger::Claim},
+    ports::StoreError,
 };
 
 /// Whether no user can be in both scopes: some column is in both, with different values.
@@ -48,13 +49,42 @@ pub fn message(claim: &Claim, other: &Claim, ledger: &str) -> String {
     )
 }
 
+/// Where claims stand, and where the sync that asks keeps its ledger.
+pub struct Place<'a> {
+    /// The database, in words.
+    pub database: &'a dyn fmt::Display,
+    /// The users' table, as people are told of it.
+    pub table: &'a str,
+    /// The schema in which the sync keeps its ledger.
+    pub own: &'a str,
+    /// The schema in which these claims stand.
+    pub schema: &'a str,
+    /// Their table, as SQL names it.
+    pub syncs: &'a str,
+}
+
+/// Whether the claim could stand beside those of one ledger, and that ledger is not one that the sync had before its own. `compared`
+/// are the `standing` ones with scopes as the server compares them.
+pub fn judge(claim: &Claim, standing: &[Claim], compared: &[Claim], place: &Place<'_>) -> Result<(), StoreError> {
+    if let Some(against) = conflict(claim, compared) {
+        let other = standing.iter().find(|other| other.sync == against.sync).unwrap_or(against);
+        let other = Claim { table: place.table.to_owned(), ..other.clone() };
+        return Err(StoreError::Shared(message(claim, &other, place.syncs)));
+    }
+    if place.schema != place.own && stands(claim, standing) {
+        let elsewhere = elsewhere(claim, place.own, place.schema, place.syncs);
+        return Err(StoreError::Invalid(format!("{}: {elsewhere}", place.database)));
+    }
+    Ok(())
+}
+
 /// Whether the sync stands among the claims already, for the same table.
-pub fn stands(claim: &Claim, standing: &[Claim]) -> bool {
+fn stands(claim: &Claim, standing: &[Claim]) -> bool {
     standing.iter().any(|other| other.sync == claim.sync && other.table == claim.table)
 }
 
 /// The words for a ledger that is not where the manifest says.
-pub fn elsewhere(claim: &Claim, wanted: &str, found: &str, ledger: &str) -> String {
+fn elsewhere(claim: &Claim, wanted: &str, found: &str, ledger: &str) -> String {
     format!(
         "the ledger of sync {} is in schema {found}, not in {wanted}: with another one, files that were imported would be imported \
          again. Write target.ledgerSchema: {found}. If this sync is to begin anew, and its files may come again, run: {}",

@@ -7,7 +7,7 @@ use sqlx::mysql::MySqlRow;
 use super::{
     columns::{self, Described},
     keys::Collation,
-    ledger::{MIGRATIONS, SYNCS, forget_old_sql, grant, json},
+    ledger::{MIGRATIONS, SYNCS, exists, forget_old_sql, grant, json},
     session::{Session, text, word},
     sql::literal,
     users::{Users, in_schema},
@@ -20,7 +20,7 @@ use crate::{
         rows::Rows,
     },
     ports::StoreError,
-    store::claims,
+    store::claims::{self, Place},
     sync::value,
 };
 
@@ -129,15 +129,14 @@ pub async fn check(session: &mut Session, users: &Users, claim: &Claim) -> Resul
         for other in &standing {
             compared.push(as_compared(session, &columns, other, users).await?);
         }
-        if let Some(against) = claims::conflict(&own, &compared) {
-            let other = standing.iter().find(|other| other.sync == against.sync).unwrap_or(against);
-            let other = Claim { table: users.name.clone(), ..other.clone() };
-            return Err(StoreError::Shared(claims::message(&claim, &other, &syncs)));
-        }
-        if schema != users.ledger_schema && claims::stands(&claim, &standing) {
-            let elsewhere = claims::elsewhere(&claim, &users.ledger_schema, &schema, &syncs);
-            return Err(StoreError::Invalid(format!("{}: {elsewhere}", session.line.name)));
-        }
+        let place = Place {
+            database: &session.line.name,
+            table: &users.name,
+            own: &users.ledger_schema,
+            schema: &schema,
+            syncs: &syncs,
+        };
+        claims::judge(&own, &standing, &compared, &place)?;
     }
     Ok(())
 }
@@ -171,8 +170,10 @@ async fn as_compared(
 /// The ledger made, then one short transaction: the claim registered, old rows forgotten, a new attempt begun.
 pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result<Fence, StoreError> {
     let right = grant(users, &session.account);
-    // Before anything is made, which no rollback would remove.
-    check(session, users, claim).await?;
+    // Before anything is made, which no rollback would remove. What is there already is looked at below, under the lock.
+    if !exists(session, users).await? {
+        check(session, users, claim).await?;
+    }
     migrate(session, users).await?;
     session.run("open the ledger", "", "start transaction").await?;
     // One at a time: two claims that stand against each other must not both find nothing.

@@ -18,7 +18,7 @@ use crate::{
         ledger::{Claim, Fence},
     },
     ports::StoreError,
-    store::claims,
+    store::claims::{self, Place},
     sync::value,
 };
 
@@ -112,14 +112,14 @@ pub async fn check(session: &mut Session, users: &Users, claim: &Claim) -> Resul
     for schema in ledgers(session, users).await? {
         let standing = standing(session, users, &schema).await?;
         let syncs = in_schema(&schema, SYNCS);
-        if let Some(other) = claims::conflict(&claim, &standing) {
-            let other = Claim { table: users.name.clone(), ..other.clone() };
-            return Err(StoreError::Shared(claims::message(&claim, &other, &syncs)));
-        }
-        if schema != users.ledger_schema && claims::stands(&claim, &standing) {
-            let elsewhere = claims::elsewhere(&claim, &users.ledger_schema, &schema, &syncs);
-            return Err(StoreError::Invalid(format!("{}: {elsewhere}", session.line.name)));
-        }
+        let place = Place {
+            database: &session.line.name,
+            table: &users.name,
+            own: &users.ledger_schema,
+            schema: &schema,
+            syncs: &syncs,
+        };
+        claims::judge(&claim, &standing, &standing, &place)?;
     }
     Ok(())
 }
