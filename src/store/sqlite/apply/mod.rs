@@ -1,5 +1,7 @@
 //! The one transaction of a run. It holds SQLite's write lock from its beginning, so that what it reads stays true.
 
+mod add;
+mod change;
 mod find;
 mod write;
 
@@ -145,14 +147,14 @@ impl Transaction {
 impl Apply for Transaction {
     async fn change(&mut self, kind: ChangeKind, changes: &[Change]) -> Result<Vec<Refused>, StoreError> {
         let addresses = self.find(changes).await?;
-        let mut writing = write::Changes { transaction: self, kind, changes, addresses, put_back: Vec::new() };
+        let mut writing = change::Changes { transaction: self, kind, changes, addresses, put_back: Vec::new() };
         let refused = bisect(&mut writing, changes.len()).await?;
         let put_back = writing.put_back;
         Ok(refused::changes(&self.layout, changes, refused, put_back))
     }
 
     async fn add(&mut self, users: &Rows) -> Result<Vec<Refused>, StoreError> {
-        Ok(refused::adds(bisect(&mut write::Adds { transaction: self, users }, users.len()).await?))
+        Ok(refused::adds(bisect(&mut add::Adds { transaction: self, users }, users.len()).await?))
     }
 
     async fn forget(&mut self, keys: &[String]) -> Result<(), StoreError> {

@@ -1,59 +1,20 @@
-//! Writes chosen rows, all or none: a savepoint, and statements of many rows each.
-
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap, HashSet},
-};
-
-use async_trait::async_trait;
-use sqlx::Row;
+//! What writing rows needs, whatever becomes of them: a savepoint kept or undone, statements of many rows each.
 
 use super::{
     super::{
-        super::{
-            bisect::{Attempt, Outcome, Refusal},
-            referring::{self, References},
-        },
-        cell::{self, Stored},
-        errors, ledger,
-        shape::{CHUNK, quote},
-        wanted::covers_key,
+        super::bisect::{Outcome, Refusal},
+        errors,
+        shape::CHUNK,
     },
     Transaction,
 };
-use crate::{
-    model::{
-        change::{Change, ChangeKind},
-        column::{Case, Column, ColumnDefault, ColumnType},
-        rows::Rows,
-    },
-    ports::StoreError,
-};
+use crate::ports::StoreError;
 
 /// SQLite's limit of variables in a statement.
 const VARIABLES: usize = 32_766;
 
-/// Changes of one kind, with the addresses of their rows.
-pub struct Changes<'t> {
-    pub transaction: &'t mut Transaction,
-    pub kind: ChangeKind,
-    pub changes: &'t [Change],
-    pub addresses: Vec<Stored>,
-    /// Users whom a trigger put back, and the columns.
-    pub put_back: Vec<(usize, String)>,
-}
-
-/// Users to add.
-pub struct Adds<'t> {
-    pub transaction: &'t mut Transaction,
-    pub users: &'t Rows,
-}
-
-/// A cell in a row of users, and the layout's column that it is for.
-type Given = (usize, usize);
-
 /// Why an attempt went no further.
-enum Halt {
+pub(super) enum Halt {
     /// The row itself, before the database was asked.
     Refused(Refusal),
     /// The database's word, not yet judged.
@@ -67,129 +28,14 @@ impl From<sqlx::Error> for Halt {
 }
 
 impl Halt {
-    fn refused(message: String) -> Self {
+    pub(super) fn refused(message: String) -> Self {
         Self::Refused(Refusal::for_good(message))
     }
 }
 
-#[async_trait]
-impl Attempt for Changes<'_> {
-    async fn attempt(&mut self, places: &[usize]) -> Result<Outcome, StoreError> {
-        self.transaction.run("savepoint attempt").await?;
-        let mut written = self.write(places).await;
-        if places.len() > 1 && matches!(&written, Err(Halt::Database(error)) if errors::broken_key(error).is_some()) {
-            // Unique values are checked row by row: those that users exchange are given up by all before they are taken.
-            self.transaction.run("rollback to attempt").await?;
-            // If they can't be given up, what was said first stands.
-            if self.vacate(places).await.is_ok() {
-                written = self.write(places).await;
-            }
-        }
-        if written.is_ok() {
-            let put_back = self.put_back(places).await?;
-            if !put_back.is_empty() {
-                self.transaction.run("rollback to attempt").await?;
-                let others = places.iter().copied().filter(|place| put_back.iter().all(|(back, _)| back != place));
-                let others: Vec<usize> = others.collect();
-                written = self.write(&others).await;
-                if written.is_ok() {
-                    self.put_back.extend(put_back);
-                }
-            }
-        }
-        self.transaction.settle(written).await
-    }
-}
-
-#[async_trait]
-impl Attempt for Adds<'_> {
-    async fn attempt(&mut self, places: &[usize]) -> Result<Outcome, StoreError> {
-        self.transaction.run("savepoint attempt").await?;
-        let mut written = self.write(places, false).await;
-        if places.len() > 1 && matches!(&written, Err(Halt::Database(error)) if errors::is_foreign_key(error)) {
-            // Foreign keys are checked when a statement ends: users may refer to each other within one.
-            self.transaction.run("rollback to attempt").await?;
-            written = self.write(places, true).await;
-        }
-        if let (Err(Halt::Database(error)), &[place]) = (&written, places)
-            && let Some(broken) = errors::broken_key(error)
-        {
-            let broken: Vec<String> = broken.into_iter().map(str::to_owned).collect();
-            self.see_key(&broken, place).await?;
-        }
-        self.transaction.settle(written).await
-    }
-
-    async fn hopeless(&mut self, places: &[usize]) -> Result<Vec<(usize, Refusal)>, StoreError> {
-        let on = &mut *self.transaction;
-        let key = on.layout.key().name.clone();
-        let columns: Vec<(usize, usize)> = on
-            .layout
-            .insert_columns()
-            .enumerate()
-            .filter(|(_, (_, c))| {
-                let to_key = |to: &Option<String>| to.as_ref().is_none_or(|to| to.eq_ignore_ascii_case(&key));
-                on.shape.references.iter().any(|(from, to)| *from == c.column.name && to_key(to))
-            })
-            .map(|(cell, (column, _))| (cell, column))
-            .collect();
-        let here: HashMap<String, usize> = places
-            .iter()
-            .map(|&place| (on.alike(self.users.row(place).get(0).unwrap_or_default()).into_owned(), place))
-            .collect();
-        let mut references = References::default();
-        for (cell, column) in columns {
-            let mut open = Vec::new();
-            for &place in places {
-                let Some(above) = self.users.row(place).get(cell) else { continue };
-                match here.get(on.alike(above).as_ref()) {
-                    Some(above) => references.refers(place, Some(*above), column),
-                    None => open.push((place, above)),
-                }
-            }
-            for chunk in open.chunks(CHUNK) {
-                let there = on.there(chunk.iter().map(|(_, above)| *above)).await?;
-                for (place, above) in chunk {
-                    if !there.contains(on.alike(above).as_ref()) {
-                        references.refers(*place, None, column);
-                    }
-                }
-            }
-        }
-        let name = |column: usize| on.layout.columns[column].column.name.as_str();
-        // A neighbour that comes with a later batch may be the one.
-        let refusal = |column| Refusal { mendable: true, ..Refusal::for_good(referring::message(name(column))) };
-        Ok(references.without_anybody().into_iter().map(|(place, column)| (place, refusal(column))).collect())
-    }
-}
-
 impl Transaction {
-    /// A match key in the form in which those that are equal to the unique index are equal text.
-    fn alike<'k>(&self, key: &'k str) -> Cow<'k, str> {
-        match self.layout.key().kind {
-            ColumnType::Text { case: Case::AsciiIgnored, .. } => Cow::Owned(key.to_ascii_lowercase()),
-            ColumnType::Text { padded: true, .. } => Cow::Borrowed(key.trim_end_matches(' ')),
-            _ => Cow::Borrowed(key),
-        }
-    }
-
-    /// Which of these users are in the table, in whatever scope: their keys as [`Self::alike`] has them.
-    async fn there<'k>(&mut self, keys: impl Iterator<Item = &'k str>) -> Result<HashSet<String>, StoreError> {
-        let forms: Vec<Stored> = keys.flat_map(|key| self.key_forms(key)).collect();
-        let name = quote(&self.layout.key().name);
-        let list = vec!["?"; forms.len()].join(", ");
-        let sql = format!("select u.{name} from {} as u where u.{name} in ({list})", quote(&self.shape.name));
-        let mut there = HashSet::new();
-        for row in self.fetch(sql, &forms).await? {
-            let key = row.try_get_raw(0).and_then(|value| cell::text(value, self.kind(0)));
-            let key = key.map_err(|error| self.fatal(&error))?.unwrap_or_default();
-            there.insert(self.alike(&key).into_owned());
-        }
-        Ok(there)
-    }
-
     /// Keeps what was written since the savepoint, or undoes it.
-    async fn settle(&mut self, written: Result<(), Halt>) -> Result<Outcome, StoreError> {
+    pub(super) async fn settle(&mut self, written: Result<(), Halt>) -> Result<Outcome, StoreError> {
         let refusal = match written {
             Ok(()) => {
                 self.run("release attempt").await?;
@@ -206,23 +52,8 @@ impl Transaction {
         Ok(Outcome::Refused(refusal))
     }
 
-    /// Holds for the row `u` whose address is `other`.
-    fn at(&self, other: &str) -> String {
-        let address = self.shape.address(&self.layout);
-        match self.shape.rowid {
-            Some(_) => format!("{address} = {other}"),
-            // The index goes by the column's collation, the match by the exact key.
-            None => format!("{address} = {other} and {address} = {other} collate binary and {}", self.condition),
-        }
-    }
-
-    /// What [`Self::at`] needs bound behind it.
-    fn at_values(&self) -> &[Stored] {
-        if self.shape.rowid.is_some() { &[] } else { &self.scope }
-    }
-
     /// A trigger may leave a row out without a word.
-    fn expect(done: u64, rows: usize) -> Result<(), Halt> {
+    pub(super) fn expect(done: u64, rows: usize) -> Result<(), Halt> {
         if done == rows as u64 {
             return Ok(());
         }
@@ -230,243 +61,13 @@ impl Transaction {
     }
 }
 
-impl Changes<'_> {
-    /// Empties what these users may exchange, for a moment.
-    async fn vacate(&mut self, places: &[usize]) -> Result<(), Halt> {
-        let exchanged = self.transaction.exchanged();
-        let mut alike: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
-        for &place in places {
-            let columns = self.changes[place].properties().map(|(column, ..)| column);
-            alike.entry(columns.filter(|column| exchanged.contains(column)).collect()).or_default().push(place);
-        }
-        for (columns, places) in alike.iter().filter(|(columns, _)| !columns.is_empty()) {
-            for chunk in places.chunks(CHUNK) {
-                let transaction = &mut *self.transaction;
-                let mut values: Vec<Stored> = chunk.iter().map(|&place| self.addresses[place].clone()).collect();
-                values.extend_from_slice(transaction.at_values());
-                let names = columns.iter().map(|&c| quote(&transaction.layout.columns[c].column.name));
-                let set: Vec<String> = names.map(|name| format!("{name} = null")).collect();
-                let sql = format!(
-                    "update or abort {} as u set {} from (values {}) as v where {}",
-                    quote(&transaction.shape.name),
-                    set.join(", "),
-                    tuples(1, chunk.len()),
-                    transaction.at("v.column1")
-                );
-                transaction.execute(sql, &values).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Those of the users just written whose rows are what they were, with the columns: a trigger undid it.
-    async fn put_back(&mut self, places: &[usize]) -> Result<Vec<(usize, String)>, StoreError> {
-        if !self.transaction.shape.triggers || self.kind == ChangeKind::Delete {
-            return Ok(Vec::new());
-        }
-        let mut found = Vec::new();
-        for chunk in places.chunks(CHUNK) {
-            let addresses: Vec<Stored> = chunk.iter().map(|&place| self.addresses[place].clone()).collect();
-            for (address, cells) in self.transaction.stored(addresses).await? {
-                let Some(&place) = chunk.iter().find(|place| self.addresses[**place].same(&address)) else { continue };
-                let change = &self.changes[place];
-                let on_update = |column: &usize| self.transaction.layout.columns[*column].role.on_update();
-                let written: Vec<usize> = change.properties().map(|(column, ..)| column).filter(on_update).collect();
-                if !written.is_empty() && written.iter().all(|&column| cells[column] == change.old[column]) {
-                    let names = written.iter().map(|&c| self.transaction.layout.columns[c].column.name.as_str());
-                    found.push((place, names.collect::<Vec<_>>().join(", ")));
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    async fn write(&mut self, places: &[usize]) -> Result<(), Halt> {
-        match self.kind {
-            ChangeKind::Delete => self.delete(places).await?,
-            ChangeKind::Deactivate | ChangeKind::Update | ChangeKind::Restore => self.update(places).await?,
-        }
-        let keys: Vec<&str> = places.iter().map(|&place| self.changes[place].key()).collect();
-        let transaction = &mut *self.transaction;
-        match self.kind {
-            ChangeKind::Deactivate => {
-                ledger::note(&mut transaction.connection, &transaction.sync, &transaction.users, &keys).await?
-            }
-            ChangeKind::Delete | ChangeKind::Restore => {
-                ledger::forget(&mut transaction.connection, &transaction.sync, &transaction.users, &keys).await?;
-            }
-            ChangeKind::Update => {}
-        }
-        Ok(())
-    }
-
-    async fn delete(&mut self, places: &[usize]) -> Result<(), Halt> {
-        let transaction = &mut *self.transaction;
-        let table = quote(&transaction.shape.name);
-        for chunk in places.chunks(CHUNK) {
-            let mut values: Vec<Stored> = chunk.iter().map(|&place| self.addresses[place].clone()).collect();
-            let list = tuples(1, chunk.len());
-            let key = quote(&transaction.layout.key().name);
-            let sql = match transaction.shape.rowid {
-                Some(rowid) => format!("delete from {table} as u where u.{rowid} in (values {list})"),
-                None => {
-                    // First by the index, which goes by the column's collation, then by the exact key.
-                    values.extend_from_within(..);
-                    values.extend(transaction.scope.iter().cloned());
-                    format!(
-                        "delete from {table} as u where u.{key} in (values {list}) \
-                         and u.{key} collate binary in (values {list}) and {}",
-                        transaction.condition
-                    )
-                }
-            };
-            Transaction::expect(transaction.execute(sql, &values).await?, chunk.len())?;
-        }
-        Ok(())
-    }
-
-    /// One statement writes the rows in which the same columns change: other columns are not touched.
-    async fn update(&mut self, places: &[usize]) -> Result<(), Halt> {
-        let mut alike: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
-        for &place in places {
-            let columns = self.changes[place].properties().map(|(column, ..)| column);
-            let columns = columns.filter(|&column| self.transaction.layout.columns[column].role.on_update());
-            alike.entry(columns.collect()).or_default().push(place);
-        }
-        for (columns, places) in alike.iter().filter(|(columns, _)| !columns.is_empty()) {
-            for chunk in places.chunks(rows_per_statement(columns.len() + 1)) {
-                self.update_alike(columns, chunk).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn update_alike(&mut self, columns: &[usize], places: &[usize]) -> Result<(), Halt> {
-        let transaction = &mut *self.transaction;
-        let mut values = Vec::with_capacity(places.len() * (columns.len() + 1));
-        for &place in places {
-            values.push(self.addresses[place].clone());
-            for &column in columns {
-                let new = self.changes[place].new[column].as_deref();
-                values.push(transaction.bind(column, new).map_err(Halt::refused)?);
-            }
-        }
-        values.extend_from_slice(transaction.at_values());
-        let set: Vec<String> = columns
-            .iter()
-            .enumerate()
-            .map(|(at, &c)| format!("{} = v.column{}", quote(&transaction.layout.columns[c].column.name), at + 2))
-            .collect();
-        let sql = format!(
-            "update or abort {} as u set {} from (values {}) as v where {}",
-            quote(&transaction.shape.name),
-            set.join(", "),
-            tuples(columns.len() + 1, places.len()),
-            transaction.at("v.column1")
-        );
-        Transaction::expect(transaction.execute(sql, &values).await?, places.len())
-    }
-}
-
-impl Adds<'_> {
-    /// Places whose rows give the same columns, with these. Where an empty cell means a default that only the database knows, the column is left out.
-    fn alike(&self, places: &[usize]) -> Vec<(Vec<Given>, Vec<usize>)> {
-        let Transaction { layout, constants, .. } = &*self.transaction;
-        // A scope's column that is mapped as well has the scope's value.
-        let constant = |name: &str| constants.iter().any(|(constant, _)| constant == name);
-        let cells: Vec<(usize, &Column)> = layout.insert_columns().map(|(at, c)| (at, &c.column)).collect();
-        let defaulted = |cell: usize| !cells[cell].1.nullable && cells[cell].1.default == ColumnDefault::Expression;
-        let defaulted: Vec<usize> = (0..cells.len()).filter(|&cell| defaulted(cell)).collect();
-        let mut alike: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
-        for &place in places {
-            let row = self.users.row(place);
-            let left_out = defaulted.iter().copied().filter(|&cell| row.get(cell).is_none()).collect();
-            alike.entry(left_out).or_default().push(place);
-        }
-        let given = |left_out: &[usize]| {
-            let cells = cells.iter().enumerate().filter(|(at, (_, c))| !left_out.contains(at) && !constant(&c.name));
-            cells.map(|(cell, (column, _))| (cell, *column)).collect()
-        };
-        alike.into_iter().map(|(left_out, places)| (given(&left_out), places)).collect()
-    }
-
-    /// `staged`: all rows by one statement, from a temporary table.
-    async fn write(&mut self, places: &[usize], staged: bool) -> Result<(), Halt> {
-        for (cells, places) in self.alike(places) {
-            let names = self.columns(&cells);
-            let table = quote(&self.transaction.shape.name);
-            // `or abort`, whatever a constraint of the table says: `on conflict replace` would delete other users.
-            let target = format!("insert or abort into main.{table} ({})", names.join(", "));
-            if staged {
-                let stage = format!("create temp table usersync_stage ({})", names.join(", "));
-                self.transaction.execute(stage, &[]).await?;
-                self.insert("insert into temp.usersync_stage", &cells, &places).await?;
-                let sql = format!("{target} select * from temp.usersync_stage order by rowid");
-                Transaction::expect(self.transaction.execute(sql, &[]).await?, places.len())?;
-                self.transaction.execute("drop table temp.usersync_stage".to_owned(), &[]).await?;
-            } else {
-                self.insert(&target, &cells, &places).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The layout's columns among `cells`, then the scope's, quoted.
-    fn columns(&self, cells: &[Given]) -> Vec<String> {
-        let names = cells.iter().map(|(_, column)| &self.transaction.layout.columns[*column].column.name);
-        names.chain(self.transaction.constants.iter().map(|(name, _)| name)).map(|name| quote(name)).collect()
-    }
-
-    /// `into`: the statement up to its values.
-    async fn insert(&mut self, into: &str, cells: &[Given], places: &[usize]) -> Result<(), Halt> {
-        let transaction = &mut *self.transaction;
-        let width = cells.len() + transaction.constants.len();
-        for chunk in places.chunks(rows_per_statement(width)) {
-            let mut values = Vec::with_capacity(chunk.len() * width);
-            for &place in chunk {
-                let row = self.users.row(place);
-                for &(cell, column) in cells {
-                    values.push(transaction.bind(column, row.get(cell)).map_err(Halt::refused)?);
-                }
-                values.extend(transaction.constants.iter().map(|(_, value)| value.clone()));
-            }
-            let sql = format!("{into} values {}", tuples(width, chunk.len()));
-            Transaction::expect(transaction.execute(sql, &values).await?, chunk.len())?;
-        }
-        Ok(())
-    }
-
-    /// Fails with [`StoreError::Stale`] if it was the match key that the row broke, and the user is there meanwhile
-    /// (not only one whose key the collation takes for the same).
-    async fn see_key(&mut self, broken: &[String], place: usize) -> Result<(), StoreError> {
-        let transaction = &mut *self.transaction;
-        let scope: Vec<String> = transaction.constants.iter().map(|(name, _)| name.clone()).collect();
-        let name = quote(&transaction.layout.key().name);
-        let is_key = covers_key(&transaction.shape.table, &transaction.layout.key().name, &scope)
-            .is_some_and(|key| key.len() == broken.len() && key.iter().all(|column| broken.contains(column)));
-        if !is_key {
-            return Ok(());
-        }
-        let key = self.users.row(place).get(0).unwrap_or_default();
-        let select = format!("select u.{name} from {} as u where u.{name} = ?", quote(&transaction.shape.name));
-        let forms = transaction.key_forms(key);
-        for row in transaction.fetch(select, &forms[..1]).await? {
-            let there = row.try_get_raw(0).and_then(|value| cell::text(value, transaction.kind(0)));
-            if there.map_err(|error| transaction.fatal(&error))?.as_deref() == Some(key) {
-                return Err(transaction.stale(key, "was added by somebody else"));
-            }
-        }
-        Ok(())
-    }
-}
-
 /// How many rows of that width fit into one statement.
-fn rows_per_statement(width: usize) -> usize {
+pub(super) fn rows_per_statement(width: usize) -> usize {
     (VARIABLES / width.max(1)).saturating_sub(1).clamp(1, CHUNK)
 }
 
 /// `(?, ?), (?, ?)`: rows of that width.
-fn tuples(width: usize, rows: usize) -> String {
+pub(super) fn tuples(width: usize, rows: usize) -> String {
     let tuple = format!("({})", vec!["?"; width].join(", "));
     vec![tuple.as_str(); rows].join(", ")
 }
