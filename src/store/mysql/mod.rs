@@ -31,6 +31,7 @@ use self::{
     keys::Collation,
     ledger::Runs,
     session::{Server, Session},
+    users::Users,
 };
 use crate::{
     model::{
@@ -79,6 +80,13 @@ impl Mysql {
         self.server.connect().await
     }
 
+    /// A session, and the users' table as it is by now.
+    async fn found(&self) -> Result<(Session, Users), StoreError> {
+        let mut session = self.session().await?;
+        let users = users::find(&mut session, &self.table).await?;
+        Ok((session, users))
+    }
+
     /// Keeps a session for the next statement. One that met an error is dropped instead: nobody knows its state.
     fn keep(&self, session: Session) {
         if let Ok(mut idle) = self.idle.lock() {
@@ -88,8 +96,7 @@ impl Mysql {
 
     /// The rows of the ledger that are asked for.
     async fn ledger_rows(&self, sync: &SyncId, which: Runs<'_>) -> Result<Vec<LedgerRow>, StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         let rows = ledger::rows(&mut session, &users, sync, which).await?;
         self.keep(session);
         Ok(rows)
@@ -99,8 +106,7 @@ impl Mysql {
 #[async_trait]
 impl UserStore for Mysql {
     async fn inspect(&self) -> Result<Table, StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         let mut columns = columns::columns(&mut session, &users).await?;
         columns::evaluate(&mut session, &mut columns).await?;
         let unique = columns::unique(&mut session, &users).await?;
@@ -110,16 +116,14 @@ impl UserStore for Mysql {
     }
 
     async fn check(&self, claim: &Claim) -> Result<(), StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         open::check(&mut session, &users, claim).await?;
         self.keep(session);
         Ok(())
     }
 
     async fn open(&self, claim: &Claim) -> Result<Fence, StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         let fence = open::open(&mut session, &users, claim).await?;
         self.keep(session);
         Ok(fence)
@@ -146,8 +150,7 @@ impl UserStore for Mysql {
     }
 
     async fn close(&self, sync: &SyncId, run: &str, step: OpenStep) -> Result<(), StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         ledger::close(&mut session, &users, sync, run, step).await?;
         self.keep(session);
         Ok(())
@@ -180,8 +183,7 @@ impl UserStore for Mysql {
         scope: &BTreeMap<String, String>,
         only: Option<&Rows>,
     ) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         let columns = columns::columns(&mut session, &users).await?;
         let kinds: Vec<ColumnType> = layout.columns.iter().map(|c| c.column.kind.clone()).collect();
         let grant = users.grant_read(&session.account);
@@ -195,8 +197,7 @@ impl UserStore for Mysql {
         scope: &BTreeMap<String, String>,
         most: Option<u64>,
     ) -> Result<u64, StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         let columns = columns::columns(&mut session, &users).await?;
         let scope = columns::scope_sql("u", scope, &columns);
         let counted = scan::count(&mut session, &users, layout, &scope, most).await?;
@@ -205,8 +206,7 @@ impl UserStore for Mysql {
     }
 
     async fn deactivated(&self, sync: &SyncId) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         if !ledger::exists(&mut session, &users).await? {
             self.keep(session);
             return Ok(futures::stream::empty().boxed());
@@ -227,8 +227,7 @@ impl UserStore for Mysql {
         if scope.is_empty() || keys.is_empty() {
             return Ok(Vec::new());
         }
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         let unique = columns::unique(&mut session, &users).await?;
         let places = if scan::key_alone(&unique, layout) {
             let columns = columns::columns(&mut session, &users).await?;

@@ -26,6 +26,7 @@ use futures::{StreamExt, stream::BoxStream};
 use self::{
     ledger::Runs,
     session::{Server, Session},
+    users::Users,
 };
 use crate::{
     model::{
@@ -71,6 +72,13 @@ impl Postgres {
         self.server.connect().await
     }
 
+    /// A session, and the users' table as it is by now.
+    async fn found(&self) -> Result<(Session, Users), StoreError> {
+        let mut session = self.session().await?;
+        let users = users::find(&mut session, &self.table).await?;
+        Ok((session, users))
+    }
+
     /// Keeps a session for the next statement. One that met an error is dropped instead: nobody knows its state.
     fn keep(&self, session: Session) {
         if let Ok(mut idle) = self.idle.lock() {
@@ -80,8 +88,7 @@ impl Postgres {
 
     /// The rows of the ledger that are asked for.
     async fn ledger_rows(&self, sync: &SyncId, which: Runs<'_>) -> Result<Vec<LedgerRow>, StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         let rows = ledger::rows(&mut session, &users, sync, which).await?;
         self.keep(session);
         Ok(rows)
@@ -98,16 +105,14 @@ impl UserStore for Postgres {
     }
 
     async fn check(&self, claim: &Claim) -> Result<(), StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         open::check(&mut session, &users, claim).await?;
         self.keep(session);
         Ok(())
     }
 
     async fn open(&self, claim: &Claim) -> Result<Fence, StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         let fence = open::open(&mut session, &users, claim).await?;
         self.keep(session);
         Ok(fence)
@@ -134,8 +139,7 @@ impl UserStore for Postgres {
     }
 
     async fn close(&self, sync: &SyncId, run: &str, step: OpenStep) -> Result<(), StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         ledger::close(&mut session, &users, sync, run, step).await?;
         self.keep(session);
         Ok(())
@@ -147,8 +151,7 @@ impl UserStore for Postgres {
         scope: &BTreeMap<String, String>,
         only: Option<&Rows>,
     ) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         let kinds: Vec<ColumnType> = layout.columns.iter().map(|c| c.column.kind.clone()).collect();
         let grant = users.grant_read(&session.line.name.user);
         let condition = scan::condition(&mut session, &users, layout, scope, only).await?;
@@ -162,16 +165,14 @@ impl UserStore for Postgres {
         scope: &BTreeMap<String, String>,
         most: Option<u64>,
     ) -> Result<u64, StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         let counted = scan::count(&mut session, &users, layout, scope, most).await?;
         self.keep(session);
         Ok(counted)
     }
 
     async fn deactivated(&self, sync: &SyncId) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         if !ledger::exists(&mut session, &users).await? {
             self.keep(session);
             return Ok(futures::stream::empty().boxed());
@@ -198,8 +199,7 @@ impl UserStore for Postgres {
         if scope.is_empty() || keys.is_empty() {
             return Ok(Vec::new());
         }
-        let mut session = self.session().await?;
-        let users = users::find(&mut session, &self.table).await?;
+        let (mut session, users) = self.found().await?;
         let unique = inspect::unique(&mut session, &users).await?;
         let places = if scan::key_alone(&unique, layout) {
             scan::outside(&mut session, &users, layout, scope, keys).await?

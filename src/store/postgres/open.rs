@@ -109,6 +109,11 @@ fn claim(row: &PgRow, schema: &str) -> Result<Claim, sqlx::Error> {
 /// Whether the claim could stand beside the others, and the sync's ledger is the one that it had.
 pub async fn check(session: &mut Session, users: &Users, claim: &Claim) -> Result<(), StoreError> {
     let claim = resolved(session, users, claim).await?;
+    stands(session, users, &claim).await
+}
+
+/// The same of a claim that is resolved.
+async fn stands(session: &mut Session, users: &Users, claim: &Claim) -> Result<(), StoreError> {
     for schema in ledgers(session, users).await? {
         let standing = standing(session, users, &schema).await?;
         let syncs = in_schema(&schema, SYNCS);
@@ -119,7 +124,7 @@ pub async fn check(session: &mut Session, users: &Users, claim: &Claim) -> Resul
             schema: &schema,
             syncs: &syncs,
         };
-        claims::judge(&claim, &standing, &standing, &place)?;
+        claims::judge(claim, &standing, &standing, &place)?;
     }
     Ok(())
 }
@@ -152,7 +157,8 @@ pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result
     let lock = format!("select pg_advisory_xact_lock(hashtextextended({}, 0))", literal("usersync ledgers"));
     session.run("lock the ledger", "", &lock).await?;
     migrate(session, users).await?;
-    check(session, users, claim).await?;
+    let claim = resolved(session, users, claim).await?;
+    stands(session, users, &claim).await?;
     session.run("forget old runs", &right, &forget_old_sql(users)).await?;
     let sql = format!(
         "insert into {} as s (instance, namespace, sync, users, scope, action, attempt) \
@@ -161,7 +167,6 @@ pub async fn open(session: &mut Session, users: &Users, claim: &Claim) -> Result
          updated = clock_timestamp() returning attempt",
         users.ledger(SYNCS)
     );
-    let claim = resolved(session, users, claim).await?;
     let scope = serde_json::to_string(&claim.scope).unwrap_or_else(|_| "{}".to_owned());
     let SyncId { instance, namespace, name } = &claim.sync;
     let Session { conn, line } = &mut *session;
