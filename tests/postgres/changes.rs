@@ -22,16 +22,19 @@ async fn what_a_trigger_does_to_a_row_is_not_hidden() {
         "create table users (id text primary key, name text); \
          create function judge() returns trigger language plpgsql as $$ begin \
            if new.name = 'drop' then return null; end if; \
+           if new.name = 'own' then raise exception 'of its own' using errcode = 'UX001'; end if; \
            if new.name = 'raise' then raise exception 'no such name: %', new.name; end if; return new; end $$; \
          create trigger judge before insert or update on users for each row execute function judge()",
     )
     .await;
     let layout = bench.mapped(&["id", "name"]).await;
     let mut apply = bench.begin(&layout).await;
-    let refused = apply.add(&rows(&[&["a", "A"], &["b", "drop"], &["c", "raise"], &["d", "D"]])).await.unwrap();
-    assert_eq!(indexes(&refused), [1, 2]);
+    let refused =
+        apply.add(&rows(&[&["a", "A"], &["b", "drop"], &["c", "raise"], &["d", "D"], &["e", "own"]])).await.unwrap();
+    assert_eq!(indexes(&refused), [1, 2, 4]);
     assert!(refused[0].message.contains("trigger"), "{}", refused[0].message);
     assert_eq!(refused[1].message, "no such name: raise");
+    assert_eq!(refused[2].message, "of its own");
     let changes = [update(&["a", "A"], &["a", "drop"]), update(&["d", "D"], &["d", "2"])];
     assert_eq!(indexes(&apply.change(ChangeKind::Update, &changes).await.unwrap()), [0]);
     bench.commit(apply, "r1").await;

@@ -95,7 +95,11 @@ fn cause(e: &sqlx::Error) -> String {
 pub fn refusal(e: &sqlx::Error, sensitive: bool) -> Option<Refusal> {
     let answer = database(e)?;
     let code = answer.code();
-    if !["22", "23", "44"].iter().any(|class| code.starts_with(class)) && code != "P0001" {
+    // Values, constraints, views, what triggers raise (they may take classes of their own, from I on), and policies, which have the
+    // code of a missing right.
+    let raised = code.starts_with(|first| ('I'..='Z').contains(&first)) && !code.starts_with("XX");
+    let policed = code == "42501" && answer.routine() == Some("ExecWithCheckOptions");
+    if !raised && !policed && !["22", "23", "44"].iter().any(|class| code.starts_with(class)) {
         return None;
     }
     let mut message = answer.message().to_owned();
@@ -109,5 +113,5 @@ pub fn refusal(e: &sqlx::Error, sensitive: bool) -> Option<Refusal> {
     }
     // A foreign key may wait for a later row, a unique value for a row that gives it up, a trigger for either.
     let unique = matches!(code, "23505" | "23P01");
-    Some(Refusal { message, mendable: unique || matches!(code, "23503" | "P0001"), unique })
+    Some(Refusal { message, mendable: unique || raised || code == "23503", unique })
 }
