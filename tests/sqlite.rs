@@ -110,6 +110,7 @@ fn layout(table: &Table, columns: &[&str]) -> Layout {
         column: table.column(name).unwrap_or_else(|| panic!("no column {name}")).clone(),
         role: if place == 0 { Role::Key } else { Role::Mapped },
         sensitive: false,
+        unique: false,
     };
     Layout { columns: columns.iter().enumerate().map(described).collect() }
 }

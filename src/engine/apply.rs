@@ -1,6 +1,6 @@
 //! Apply: the plan becomes rows of the database, inside one transaction that is not committed yet.
 
-use std::{io, sync::Arc};
+use std::{collections::HashSet, io, sync::Arc};
 
 use super::{
     adding::{Begun, next_users},
@@ -21,6 +21,7 @@ use crate::{
     ports::{Apply, Ports, StoreError, Watch, Why},
     sync::{
         diff::FileSide,
+        handover::Handovers,
         index::{Place, UserRef},
         spill::SpillReader,
     },
@@ -35,6 +36,10 @@ pub(super) struct Applied {
 
 /// How many changes are handed over at once: each is a row twice, cell by cell, and the store holds it once more.
 const CHANGES: usize = 5_000;
+
+/// How many changes are handed over at once at most where users take over unique values from each other: as many as a store tries
+/// in one go.
+const TOGETHER: usize = 16 * 1024;
 
 /// Applies the plan: removals, updates, adds. Rows that the database refuses are tried again when all others are
 /// there (a manager may stand behind those who report to them), then they are rejects. `begun`: what the comparison began
@@ -99,19 +104,36 @@ impl Applying {
         for (kind, spill) in &compared.plan.changes {
             let mut changes = spill.read()?;
             let mut refused = Vec::new();
+            let together = compared.plan.handovers.get(kind).map(Handovers::groups).unwrap_or_default();
+            let apart: HashSet<u64> = together.iter().flatten().copied().collect();
             loop {
-                let Batch { rows, places } = batch(|| {
-                    let place = changes.place();
-                    Ok(changes.next().transpose()?.map(|change| (place, change)))
+                let batch = batch(|| {
+                    loop {
+                        let place = changes.place();
+                        let Some(change) = changes.next().transpose()? else { return Ok(None) };
+                        if !apart.contains(&place) {
+                            return Ok(Some((place, change)));
+                        }
+                    }
                 })?;
-                if rows.is_empty() {
+                if batch.rows.is_empty() {
                     break;
                 }
-                refused.extend(self.transaction.change(*kind, &rows).await?.iter().map(|row| places[row.index]));
-                self.step(rows.len());
+                self.change(*kind, batch, &mut refused).await?;
+            }
+            for places in packed(together) {
+                let rows = places.iter().map(|place| changes.at(*place)).collect::<io::Result<_>>()?;
+                self.change(*kind, Batch { rows, places }, &mut refused).await?;
             }
             self.refused_changes.push(RefusedChanges { kind: *kind, changes, places: refused });
         }
+        Ok(())
+    }
+
+    async fn change(&mut self, kind: ChangeKind, batch: Batch, refused: &mut Vec<u64>) -> Result<(), RunError> {
+        let Batch { rows, places } = batch;
+        refused.extend(self.transaction.change(kind, &rows).await?.iter().map(|row| places[row.index]));
+        self.step(rows.len());
         Ok(())
     }
 
@@ -262,6 +284,18 @@ fn batch(mut next: impl FnMut() -> io::Result<Option<(u64, Change)>>) -> io::Res
         batch.places.push(place);
     }
     Ok(batch)
+}
+
+/// The groups in batches of [`CHANGES`], each whole if it is no larger than [`TOGETHER`].
+fn packed(groups: Vec<Vec<u64>>) -> Vec<Vec<u64>> {
+    let mut packed: Vec<Vec<u64>> = Vec::new();
+    for group in groups.iter().flat_map(|group| group.chunks(TOGETHER)) {
+        match packed.last_mut().filter(|last| last.len() + group.len() <= CHANGES) {
+            Some(last) => last.extend(group),
+            None => packed.push(group.to_vec()),
+        }
+    }
+    packed
 }
 
 fn weight(cells: &[Option<String>]) -> usize {

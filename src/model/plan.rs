@@ -18,6 +18,8 @@ pub struct LayoutColumn {
     pub role: Role,
     /// Its values are never shown.
     pub sensitive: bool,
+    /// No two users of the sync may have the same in it.
+    pub unique: bool,
 }
 
 /// What a run does with a column.

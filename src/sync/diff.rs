@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     guard::Figures,
+    handover::Handovers,
     index::{FileIndex, Found, Place, UserRef},
     layout::is_empty,
     spill::{Spill, SpillWriter},
@@ -93,6 +94,8 @@ pub type Deactivated = HashMap<[u64; 2], u64>;
 pub struct Plan {
     /// In the order in which they are applied.
     pub changes: BTreeMap<ChangeKind, Spill<Change>>,
+    /// Which of them hand over unique values.
+    pub handovers: BTreeMap<ChangeKind, Handovers>,
     /// Users whom the sync deactivated and somebody else set back.
     pub forget: Vec<String>,
     /// A match key that two rows of the table have: then nobody can say whose row is whose.
@@ -118,6 +121,7 @@ pub struct Comparison<'a> {
     deactivated: &'a Deactivated,
     scratch: &'a (dyn Fn() -> io::Result<File> + Sync),
     changes: BTreeMap<ChangeKind, SpillWriter<Change>>,
+    handovers: BTreeMap<ChangeKind, Handovers>,
     forget: Vec<String>,
     twice: Option<String>,
     figures: Figures,
@@ -131,8 +135,8 @@ impl<'a> Comparison<'a> {
         deactivated: &'a Deactivated,
         scratch: &'a (dyn Fn() -> io::Result<File> + Sync),
     ) -> Self {
-        let (changes, forget, twice, figures) = Default::default();
-        Self { rules, layout, deactivated, scratch, changes, forget, twice, figures }
+        let (changes, handovers, forget, twice, figures) = Default::default();
+        Self { rules, layout, deactivated, scratch, changes, handovers, forget, twice, figures }
     }
 
     /// Compares one row of the table (the layout's columns in order). `form` is its key in the form in which the index has keys:
@@ -184,7 +188,8 @@ impl<'a> Comparison<'a> {
             Action::Upsert | Action::Mirror => figures.counts.added += unseen,
         }
         let changes = self.changes.into_iter().map(|(kind, spill)| Ok((kind, spill.finish()?)));
-        Ok(Plan { changes: changes.collect::<io::Result<_>>()?, forget: self.forget, twice: self.twice, figures })
+        let changes = changes.collect::<io::Result<_>>()?;
+        Ok(Plan { changes, handovers: self.handovers, forget: self.forget, twice: self.twice, figures })
     }
 
     fn since(&self, file: &FileSide, form: &str) -> Option<u64> {
@@ -303,7 +308,9 @@ impl<'a> Comparison<'a> {
             std::collections::btree_map::Entry::Occupied(spill) => spill.into_mut(),
             std::collections::btree_map::Entry::Vacant(place) => place.insert(SpillWriter::new((self.scratch)()?)),
         };
-        spill.push(&change).map(drop)
+        let place = spill.push(&change)?;
+        self.handovers.entry(change.kind).or_default().note(place, &change, self.layout);
+        Ok(())
     }
 }
 

@@ -29,6 +29,7 @@ pub fn layout(job: &SyncJob, table: &Table) -> Result<Layout, Vec<String>> {
     fit.needed();
     columns.extend(fit.removal());
     columns.extend(fit.cleared());
+    columns.iter_mut().for_each(|c| c.unique = fit.is_unique(&c.column.name));
     if fit.problems.is_empty() { Ok(Layout { columns }) } else { Err(fit.problems) }
 }
 
@@ -89,7 +90,7 @@ impl Fit<'_> {
                 table = self.table.name,
             ));
         }
-        Some(LayoutColumn { column: column.clone(), role, sensitive: property.sensitive })
+        Some(LayoutColumn { column: column.clone(), role, sensitive: property.sensitive, unique: false })
     }
 
     /// A name in a statement that mends the table.
@@ -113,8 +114,7 @@ impl Fit<'_> {
         if self.table.column(key).is_none() {
             return;
         }
-        let fits = |index: &Vec<String>| index.contains(key) && index.iter().all(|c| c == key || scope.contains_key(c));
-        if !self.table.unique.iter().any(fits) {
+        if !self.is_unique(key) {
             let columns: Vec<_> = scope.keys().chain([key]).map(|name| self.quoted(name)).collect();
             let (table, columns) = (&self.table.name, columns.join(", "));
             let make = match self.table.dialect {
@@ -129,6 +129,14 @@ impl Fit<'_> {
                 "table {table} has no unique index on the match key \"{key}\": two rows could be the same user. Make one: {make};"
             ));
         }
+    }
+
+    /// Whether no two users within the scope may have the same in this column.
+    fn is_unique(&self, name: &String) -> bool {
+        let scope = &self.job.target.scope;
+        let alone =
+            |index: &Vec<String>| index.contains(name) && index.iter().all(|c| c == name || scope.contains_key(c));
+        self.table.unique.iter().any(alone)
     }
 
     fn named<'n>(&mut self, field: &str, names: impl IntoIterator<Item = &'n String>) {
@@ -175,7 +183,7 @@ impl Fit<'_> {
         names
             .filter(|name| !is_mapped(&self.job.mapping, name))
             .filter_map(|name| self.table.column(name))
-            .map(|column| LayoutColumn { column: column.clone(), role: Role::Removal, sensitive: false })
+            .map(|column| LayoutColumn { column: column.clone(), role: Role::Removal, sensitive: false, unique: false })
             .collect()
     }
 
@@ -206,7 +214,12 @@ impl Fit<'_> {
                     column.name, self.table.name, column.sql_type
                 ));
             } else if empty_value(column).is_some() {
-                columns.push(LayoutColumn { column: column.clone(), role: Role::Cleared, sensitive: false });
+                columns.push(LayoutColumn {
+                    column: column.clone(),
+                    role: Role::Cleared,
+                    sensitive: false,
+                    unique: false,
+                });
             }
         }
         columns
@@ -267,6 +280,7 @@ pub(crate) mod tests {
             column: text_column(name),
             role: if at == 0 { Role::Key } else { Role::Mapped },
             sensitive: false,
+            unique: at == 0,
         };
         Layout { columns: names.iter().enumerate().map(column).collect() }
     }

@@ -8,6 +8,7 @@ pub mod diff;
 pub mod digest;
 pub mod expression;
 pub mod guard;
+pub mod handover;
 pub mod index;
 pub mod layout;
 pub mod map;

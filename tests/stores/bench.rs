@@ -122,6 +122,7 @@ impl Bench {
                 column: table.column(name).unwrap().clone(),
                 role: *role,
                 sensitive: false,
+                unique: false,
             })
             .collect();
         Layout { columns }

@@ -100,11 +100,13 @@ impl Case {
             time_zone: TimeZone::UTC,
         };
         let sensitive = |name: &str| mapping.properties.iter().any(|p| p.property == name && p.sensitive);
-        let mut columns = vec![LayoutColumn { column: column("user_id", text()), role: Role::Key, sensitive: false }];
+        let mut columns =
+            vec![LayoutColumn { column: column("user_id", text()), role: Role::Key, sensitive: false, unique: true }];
         columns.extend(self.columns.iter().map(|(column, role)| LayoutColumn {
             sensitive: sensitive(&column.name),
             column: column.clone(),
             role: *role,
+            unique: false,
         }));
         let mapper = Mapper::new(&mapping, &options, decoder.header(), &Layout { columns }, self.conflict);
         (decoder, mapper)

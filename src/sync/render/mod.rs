@@ -104,6 +104,7 @@ mod tests {
             },
             role,
             sensitive,
+            unique: false,
         };
         Layout { columns: columns.iter().map(column).collect() }
     }
