@@ -16,6 +16,9 @@ on_each_database! {
     each_type_is_added_unchanged_updated_and_refused
 }
 
+/// What no text may have in it.
+const NUL: &str = "a\0b";
+
 /// A column's type and what a file may say of it.
 struct Case {
     kind: &'static str,
@@ -27,7 +30,7 @@ struct Case {
     alike: &'static str,
     /// What the second one is to the database: a condition on the column `v`.
     stored: &'static str,
-    /// What is no value of it; empty: there is none.
+    /// What is no value of it.
     bad: &'static str,
 }
 
@@ -43,10 +46,10 @@ const fn case(
 }
 
 const POSTGRES: &[Case] = &[
-    case("text", "a", "ü€ 'x' \\N", "ü€ 'x' \\N", "v = 'ü€ ''x'' \\N'", ""),
+    case("text", "a", "ü€ 'x' \\N", "ü€ 'x' \\N", "v = 'ü€ ''x'' \\N'", NUL),
     case("varchar(5)", "a", "äöüß€", "äöüß€", "v = 'äöüß€'", "sechs!"),
     case("char(5)", "a", "ab", "ab   ", "v = 'ab'", "sechs!"),
-    case("citext", "a", "Ada", "Ada", "v::text = 'Ada'", ""),
+    case("citext", "a", "Ada", "Ada", "v::text = 'Ada'", NUL),
     case("smallint", "-1", "7", "+007", "v = 7", "32768"),
     case("integer", "1", "-2147483648", "-2147483648", "v = -2147483648", "2147483648"),
     case("bigint", "1", "9007199254740993", "9007199254740993", "v = 9007199254740993", "1.5"),
@@ -120,14 +123,14 @@ const POSTGRES: &[Case] = &[
     case("positive", "1", "42", "042", "v = 42", "-1"),
     case("integer check (v > 0)", "1", "2", "2", "v = 2", "-1"),
     case("text unique", "a", "b", "b", "v = 'b'", "taken"),
-    case("text collate \"C\"", "a", "é", "é", "v = 'é'", ""),
+    case("text collate \"C\"", "a", "é", "é", "v = 'é'", NUL),
 ];
 
 const MARIADB: &[Case] = &[
     case("varchar(5)", "a", "äöüß€", "äöüß€", "v = 'äöüß€'", "sechs!"),
     case("char(5)", "a", "ab", "ab   ", "v = 'ab'", "sechs!"),
-    case("text", "a", "ü€ 'x' \\N", "ü€ 'x' \\N", "v = concat('ü€ ''x'' ', char(92), 'N')", ""),
-    case("tinytext", "a", "b", "b", "v = 'b'", ""),
+    case("text", "a", "ü€ 'x' \\N", "ü€ 'x' \\N", "v = concat('ü€ ''x'' ', char(92), 'N')", NUL),
+    case("tinytext", "a", "b", "b", "v = 'b'", NUL),
     case("varchar(5) character set latin1", "a", "ä", "ä", "v = 'ä'", "中"),
     case("tinyint", "1", "-7", "-007", "v = -7", "128"),
     case("smallint unsigned", "1", "65535", "65535", "v = 65535", "-1"),
@@ -183,14 +186,15 @@ const MARIADB: &[Case] = &[
     ),
     case("enum('sad','ok')", "sad", "ok", "ok", "v = 'ok'", "happy"),
     case("varbinary(3)", "\\x", "\\x00ff27", "\\x00FF27", "v = x'00ff27'", "\\x00112233"),
+    case("binary(3)", "\\x000000", "\\x00ff27", "\\x00FF27", "v = x'00ff27'", "\\x00112233"),
     case("blob", "\\x", "\\x00ff27", "\\x00FF27", "v = x'00ff27'", "00ff"),
     case("int check (v > 0)", "1", "2", "2", "v = 2", "-1"),
     case("varchar(9) unique", "a", "b", "b", "v = 'b'", "taken"),
 ];
 
 const SQLITE: &[Case] = &[
-    case("text", "a", "ü€ 'x' \\N", "ü€ 'x' \\N", "v = 'ü€ ''x'' \\N'", ""),
-    case("varchar(80) collate nocase", "a", "Ada", "Ada", "v = 'Ada' collate binary", ""),
+    case("text", "a", "ü€ 'x' \\N", "ü€ 'x' \\N", "v = 'ü€ ''x'' \\N'", NUL),
+    case("varchar(80) collate nocase", "a", "Ada", "Ada", "v = 'Ada' collate binary", NUL),
     case("integer", "1", "9007199254740993", "+9007199254740993", "v = 9007199254740993", "1.5"),
     case("numeric", "1", "1.5", "1.50", "v = 1.5", "1,5"),
     case("decimal(8,2)", "1", "1200.5", "1200.5", "v = 1200.5", "x"),
@@ -252,50 +256,28 @@ async fn try_case(bench: &Bench, case: &Case, mariadb: bool) {
     if *bad == "taken" {
         bench.execute("insert into users values ('T', 'taken')").await;
     }
-    // Somebody without a value, somebody with the first one, and one who can't be had.
-    let run = async |rows: &[[&str; 2]], mode: Mode| {
+    let import = async |rows: &[[&str; 2]], expected: Counts| {
         let rows: Vec<_> = rows.iter().map(|row| row.map(str::to_owned)).collect();
         bench.write_csv("users.csv", &["id", "v"], &rows);
-        bench.run(mode).await.report
+        let report = bench.run(Mode::Import).await.report;
+        let reason = if expected.rejected == 0 { Reason::Completed } else { Reason::CompletedWithRejects };
+        let expected = Counts { read: rows.len() as u64, ..expected };
+        assert_eq!((report.reason, report.counts), (reason, expected), "{kind}, {rows:?}: {report:?}");
     };
-    let what = |report: &usersync::model::report::RunReport| format!("{kind}: {report:?}");
-    let rejected = u64::from(!bad.is_empty());
-    let reason = if bad.is_empty() { Reason::Completed } else { Reason::CompletedWithRejects };
-    let with_bad = |rows: &[[&'static str; 2]], id: &'static str| {
-        let mut rows = rows.to_vec();
-        if !bad.is_empty() {
-            rows.push([id, bad]);
-        }
-        rows
-    };
+    let counts = Counts { rejected: 1, ..Counts::default() };
 
-    let rows = with_bad(&[["N", ""], ["E", one]], "B");
-    let report = run(&rows, Mode::Import).await;
-    assert_eq!(
-        (report.reason, report.counts.added, report.counts.rejected),
-        (reason, 2, rejected),
-        "{}",
-        what(&report)
-    );
-
+    // Somebody without a value, somebody with the first one, and one who can't be had.
+    let first = [["N", ""], ["E", one], ["B", bad]];
+    import(&first, Counts { added: 2, ..counts }).await;
     // The same again is nothing, also for one who would get what can't be had.
-    let report = run(&rows, Mode::Import).await;
-    let expected = Counts { read: rows.len() as u64, unchanged: 2, rejected, ..Counts::default() };
-    assert_eq!(report.counts, expected, "{}", what(&report));
-
-    let rows = with_bad(&[["E", two]], "N");
-    let report = run(&rows, Mode::Import).await;
-    let expected = Counts { read: rows.len() as u64, updated: 1, rejected, ..Counts::default() };
-    assert_eq!(report.counts, expected, "{}", what(&report));
+    import(&first, Counts { unchanged: 2, ..counts }).await;
+    import(&[["E", two], ["N", bad]], Counts { updated: 1, ..counts }).await;
     let found = bench.rows(&format!("select id from users where {stored} and id = 'E'")).await;
     assert_eq!(found.len(), 1, "{kind}: the database has {:?}", stored_text(bench, mariadb).await);
-
-    let report = run(&[["E", alike]], Mode::Import).await;
-    assert_eq!(report.counts, Counts { read: 1, unchanged: 1, ..Counts::default() }, "{alike}: {}", what(&report));
+    import(&[["E", alike]], Counts { unchanged: 1, ..Counts::default() }).await;
     // Whoever had nothing gets it, and loses it no more by an empty cell.
     let second = if kind.contains("unique") { "c" } else { two };
-    let report = run(&[["N", second], ["E", ""]], Mode::Import).await;
-    assert_eq!(report.counts, Counts { read: 2, updated: 1, unchanged: 1, ..Counts::default() }, "{}", what(&report));
+    import(&[["N", second], ["E", ""]], Counts { updated: 1, unchanged: 1, ..Counts::default() }).await;
 }
 
 async fn stored_text(bench: &Bench, mariadb: bool) -> Vec<Vec<Option<String>>> {

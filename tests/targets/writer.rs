@@ -3,7 +3,7 @@
 //! overwritten unseen.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +13,14 @@ use std::{
 
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row as _};
-use usersync::{api::Mode, model::reason::Reason};
+use usersync::{
+    api::Mode,
+    model::{
+        progress::{Progress, Step},
+        reason::Reason,
+    },
+    ports::Watch,
+};
 
 use crate::{
     dice::{Dice, times},
@@ -24,6 +31,7 @@ use crate::{
 
 on_each_database! {
     no_edit_is_lost_or_overwritten_unseen
+    nobody_waits_for_a_run_that_reads
 }
 
 const USERS: usize = 600;
@@ -173,6 +181,51 @@ async fn no_edit_is_lost_or_overwritten_unseen(place: Place) {
     balanced(&edits, &log, begun, &table);
     let overwritten = log.iter().filter(|r| r.old.as_deref().is_some_and(|old| old.starts_with('W'))).count();
     println!("{overwritten} edits were replaced by runs that had seen them");
+}
+
+/// Edits users while the run reads its file and the table, once.
+struct WhileReading(Arc<Bench>, &'static [&'static str], AtomicBool);
+
+impl Watch for WhileReading {
+    fn at(&self, progress: Progress) {
+        let half = progress.step == Step::Read && progress.of.is_some_and(|of| progress.done > of / 2);
+        if half && !self.2.swap(true, Ordering::Relaxed) {
+            let runtime = tokio::runtime::Handle::current();
+            tokio::task::block_in_place(|| self.1.iter().for_each(|sql| runtime.block_on(self.0.execute(sql))));
+        }
+    }
+}
+
+async fn nobody_waits_for_a_run_that_reads(place: Place) {
+    // So many that the table is not read to its end when the file is half read.
+    const MANY: usize = 40_000;
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Arc::new(place.bench(folder.path(), spec()).await);
+    // Whoever would have to wait gives up instead.
+    let impatient = match place.database {
+        Database::Postgres(_) => "set lock_timeout = '2s'",
+        Database::Mariadb(_) => "set innodb_lock_wait_timeout = 2, lock_wait_timeout = 2",
+        // With its other journals a file's readers keep its writers waiting.
+        Database::Sqlite => "pragma journal_mode = wal",
+    };
+    bench.execute(impatient).await;
+    bench
+        .execute("create table users (id varchar(20) not null primary key, city varchar(200), note varchar(20))")
+        .await;
+    let rows: Vec<_> = (0..MANY).map(|n| [format!("U{n:05}"), "Rome ".repeat(30)]).collect();
+    bench.write_csv("users.csv", &["id", "city"], &rows);
+    assert_eq!(bench.run(Mode::Import).await.report.reason, Reason::Completed);
+    let edits = &[
+        "update users set note = 'edited' where id in ('U00001', 'U39999')",
+        "insert into users (id, city) values ('new', 'Oslo')",
+        "delete from users where id = 'U00007'",
+    ];
+    let ended = bench.watched(WhileReading(bench.clone(), edits, AtomicBool::new(false))).await;
+    assert_eq!(ended.report.reason, Reason::Completed, "{:?}", ended.report);
+    let edited = bench.rows("select id from users where note = 'edited' or id in ('new', 'U00007')").await;
+    let edited: BTreeSet<String> = edited.into_iter().filter_map(|mut row| row[0].take()).collect();
+    assert_eq!(edited, ["U00001", "U39999", "new"].map(str::to_owned).into());
+    assert_eq!(ended.report.counts.updated, 0, "{:?}", ended.report);
 }
 
 /// Users with their city and note.

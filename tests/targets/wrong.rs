@@ -267,6 +267,13 @@ async fn a_disk_that_is_full(place: Place) {
     }
 }
 
+/// A server that takes each call and says nothing, and where it is.
+fn silent() -> (std::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    (listener, place)
+}
+
 /// A run against another URL than that of the tests.
 async fn run_at(place: &Place, folder: &Path, url: &str, more: Value) -> RunReport {
     let bench = Bench::at(folder, place.database.clone(), Some(url), spec(more)).await;
@@ -292,6 +299,11 @@ async fn a_postgres_that_cannot_be_used() {
     says(&report, Reason::TargetUnreachable, &["too many connections"]);
     let report = run("postgres://postgres:x@127.0.0.1:1/users", json!({})).await;
     says(&report, Reason::TargetUnreachable, &["127.0.0.1:1"]);
+    let (silent, place_of_it) = silent();
+    let report =
+        run(&format!("postgres://postgres:s3cret@{place_of_it}/users"), json!({"timeouts": {"connect": "1s"}})).await;
+    says(&report, Reason::TargetUnreachable, &[&place_of_it, "no answer within 1 s", "target.timeouts.connect"]);
+    drop(silent);
     nothing_happened(&bench).await;
 
     // A statement that takes too long, in the database's own trigger.
@@ -359,6 +371,10 @@ async fn a_mariadb_that_cannot_be_used() {
     drop(held);
     let report = run("mysql://root:x@127.0.0.1:1/users", json!({})).await;
     says(&report, Reason::TargetUnreachable, &["127.0.0.1:1"]);
+    let (silent, place_of_it) = silent();
+    let report = run(&format!("mysql://root:s3cret@{place_of_it}/users"), json!({"timeouts": {"connect": "1s"}})).await;
+    says(&report, Reason::TargetUnreachable, &[&place_of_it, "no answer within 1 s", "target.timeouts.connect"]);
+    drop(silent);
     nothing_happened(&bench).await;
 
     bench.execute("create trigger slow before insert on users for each row set new.city = concat(new.city, left(sleep(20), 0))").await;
