@@ -69,7 +69,8 @@ pub struct GuardReport {
     pub removals: u64,
 }
 
-/// Where a run's reports are: paths or URLs; what does not exist is left out.
+/// Where a run's reports are: paths or URLs; what does not exist is left out. A report that could not be published yet will be
+/// there: the condition `Unfinished` says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reports {
     /// Where `report.json` is: the run's status plus timings.

@@ -33,10 +33,7 @@ pub(super) async fn finish(job: &Job, ports: &Ports, spool: &Path, fetched: &Fet
     }
     match publish(job, ports, &spool::report(spool)).await {
         Ok(()) => close(job, ports, &job.run, OpenStep::Publish, record).await,
-        Err(why) => {
-            record.reports = Default::default();
-            not_published(record, &job.run, &why);
-        }
+        Err(why) => not_published(record, &job.run, &why),
     }
 }
 

@@ -116,7 +116,7 @@ fn write_report(
 }
 
 /// The names of a folder's files, those that every report has among them whether they are there yet or not.
-fn names(folder: &Path) -> io::Result<Vec<String>> {
+pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = vec![REPORT.to_owned(), PAGE.to_owned()];
     for entry in fs::read_dir(folder)? {
         names.extend(entry?.file_name().into_string());
@@ -211,7 +211,6 @@ async fn publish_or_wait(
     record: &mut Record,
 ) -> Result<(), String> {
     let Err(why) = publish(job, ports, staged).await else { return Ok(()) };
-    record.reports = Default::default();
     unpublished::wait(job, spool, staged, &why, record).map_err(|error| format!("{why}; nor can it wait: {error}"))
 }
 

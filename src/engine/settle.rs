@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     archive::{close, not_aside, not_moved, not_published, put_away},
     outcome::{Record, RunError},
-    report::{PAGE, REPORT},
+    report::{PAGE, REPORT, names},
     spool,
     unpublished::publish_earlier,
 };
@@ -15,7 +15,7 @@ use crate::{
         file::{Fetched, Stamp},
         job::Job,
         ledger::{LedgerRow, OpenStep},
-        report::{FileReport, Reports},
+        report::{FileReport, Reports, RunReport},
         sync::{Failure, Unfinished},
     },
     ports::Ports,
@@ -35,13 +35,28 @@ pub(super) async fn committed(job: &Job, ports: &Ports, spool: &Path, record: &m
         rows: Some(row.counts.read),
     });
     record.stamp = Some(row.file.clone());
-    if !row.open.contains(&OpenStep::Publish) {
-        record.reports = ports.reports.locate(&job.sync.sync, &job.run, &[REPORT.to_owned(), PAGE.to_owned()]);
-    }
-    if let Some(reports) = open_steps(job, ports, spool, &row, record).await {
-        record.reports = reports;
-    }
+    record.reports = match row.open.contains(&OpenStep::Publish) {
+        // Where they will be, if they are not there in a moment.
+        true => staged(job, ports, spool),
+        false => published(job, ports).await,
+    };
+    open_steps(job, ports, spool, &row, record).await;
     Ok(true)
+}
+
+/// Where the files of the report are published that is staged; nowhere if there is none any more.
+fn staged(job: &Job, ports: &Ports, spool: &Path) -> Reports {
+    let names = names(&spool::report(spool)).unwrap_or_default();
+    ports.reports.locate(&job.sync.sync, &job.run, &names)
+}
+
+/// Where the files of the run's published report are, as it says itself.
+async fn published(job: &Job, ports: &Ports) -> Reports {
+    let sync = &job.sync.sync;
+    let kept = ports.reports.read(sync, &job.run, REPORT).await.ok().flatten();
+    let kept: Option<RunReport> = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let usual = || ports.reports.locate(sync, &job.run, &[REPORT.to_owned(), PAGE.to_owned()]);
+    kept.map_or_else(usual, |report| report.reports)
 }
 
 /// Finishes earlier runs of this sync. What fails again is a warning: it stays open for the next run.
@@ -92,16 +107,15 @@ pub async fn finish(job: &Job, ports: &Ports, spool: &Path, aside: &[Fetched]) -
     Ok(record.unfinished)
 }
 
-/// Finishes a committed run. Says where its report is, if it was published just now.
-async fn open_steps(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow, record: &mut Record) -> Option<Reports> {
-    let mut reports = None;
+/// Finishes a committed run.
+async fn open_steps(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow, record: &mut Record) {
     for step in &row.open {
         let done = match step {
             OpenStep::Archive => put_away(job, ports, &row.file, &row.sha256, &job.sync.take.after_import)
                 .await
                 .map(|note| record.warnings.extend(note))
                 .map_err(|error| error.to_string()),
-            OpenStep::Publish => republish(job, ports, spool, row).await.map(|published| reports = published),
+            OpenStep::Publish => republish(job, ports, spool, row).await,
         };
         match done {
             Ok(()) => close(job, ports, &row.run, *step, record).await,
@@ -111,16 +125,15 @@ async fn open_steps(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow, rec
             },
         }
     }
-    reports
 }
 
 /// Publishes what a crashed run staged; the host removes its spool folder once no step is open. A folder that is gone
 /// (another machine, a cleaned disk) can't be brought back: the ledger row keeps the counts.
-async fn republish(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow) -> Result<Option<Reports>, String> {
+async fn republish(job: &Job, ports: &Ports, spool: &Path, row: &LedgerRow) -> Result<(), String> {
     let staged = spool::report(spool);
     if !staged.exists() {
         tracing::warn!(run = row.run, "the staged report is gone; the ledger keeps the counts");
-        return Ok(None);
+        return Ok(());
     }
-    ports.reports.publish(&job.sync.sync, &row.run, &staged).await.map(Some).map_err(|error| error.to_string())
+    ports.reports.publish(&job.sync.sync, &row.run, &staged).await.map(drop).map_err(|error| error.to_string())
 }
