@@ -47,11 +47,6 @@ pub struct App {
     approving: Approving,
 }
 
-/// A file of a run's report by its address in a bucket, with what this process's environment says. None: it is not there.
-pub async fn fetch_report(address: &str) -> anyhow::Result<Option<Vec<u8>>> {
-    Ok(reports::fetch(address).await?)
-}
-
 /// A sync as it was written, and as a run needs it.
 pub struct Sync {
     /// The resource.

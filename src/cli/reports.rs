@@ -3,10 +3,9 @@
 use std::time::Duration as Time;
 
 use crate::{
-    api::duration::Duration,
-    app::fetch_report,
-    host::place::PlaceError,
-    reports::{ReportsAt, open},
+    api::{UserSyncRun, duration::Duration},
+    host::place::{Kept, Place, PlaceError, absent, may_be_of},
+    reports::{FetchError, ReportsAt, fetch, open},
 };
 
 /// Whether everything is there that it takes to keep reports at that place; says what is not. Asks nobody.
@@ -34,16 +33,23 @@ pub fn in_a_bucket(address: &str) -> bool {
     address.starts_with("s3://")
 }
 
-/// A file of a report that lies in a bucket, fetched with what the environment says.
-pub async fn fetched(address: &str) -> Result<Vec<u8>, PlaceError> {
-    match fetch_report(address).await {
+/// A file of a run's report, wherever it is.
+pub async fn kept(place: &dyn Place, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, PlaceError> {
+    let address = kept.address(run)?;
+    if !in_a_bucket(&address) {
+        return place.kept(run, kept).await;
+    }
+    if !may_be_of(run, &address) {
+        return Err(PlaceError::Failed(format!("the run's status names {address}, which is no file of its report")));
+    }
+    match fetch(&address).await {
         Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(PlaceError::Missing(format!(
-            "{address} is not there any more: it was older than the operator keeps reports"
-        ))),
-        Err(error) => Err(PlaceError::Failed(format!(
-            "{error:#}. The file is {address}: fetch it from there, or set the variables that this needs"
-        ))),
+        Ok(None) => Err(absent(run, &address)),
+        Err(FetchError::Store(why)) => Err(PlaceError::Failed(why.to_string())),
+        Err(FetchError::Environment(why)) => Err(PlaceError::Failed(match place.inside(run, kept) {
+            Some(how) => format!("{why}. Or let the operator's pod print it, which has what that takes: {how}"),
+            None => why,
+        })),
     }
 }
 

@@ -1,9 +1,14 @@
 //! Where the day-to-day verbs reach syncs: a cluster, or a folder of manifests with its state beside it.
 
+use std::io;
+
 use async_trait::async_trait;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::api::{UserSyncRun, UserSyncStatus};
+use crate::{
+    api::{UserSyncRun, UserSyncStatus},
+    model::condition::{ConditionReason::ReportNotPublished, UNFINISHED},
+};
 
 /// Where syncs are, for people who ask something of them. All of it is about one namespace.
 #[async_trait]
@@ -26,11 +31,13 @@ pub trait Place: Send + Sync {
     /// Approves the held run of this name and UID.
     async fn approve(&self, run: &ObjectMeta, sha256: &str) -> Result<(), PlaceError>;
 
-    /// What is kept beside a run as `report.json`, where this process can read it.
-    async fn report(&self, run: &UserSyncRun) -> Option<String>;
-
-    /// A file of a run's report as it is kept, packed if it is.
+    /// A file of a run's report as it is kept in a folder, packed if it is.
     async fn kept(&self, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, PlaceError>;
+
+    /// The command that has a file of a run's report printed by those who keep it; None: nobody else does.
+    fn inside(&self, _run: &UserSyncRun, _kept: Kept) -> Option<String> {
+        None
+    }
 
     /// Why nobody does now what is asked; None: somebody does, or that can't be known.
     async fn asleep(&self) -> Option<String>;
@@ -42,6 +49,8 @@ pub trait Place: Send + Sync {
 /// A file of a run's report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
+    /// `report.json`
+    Report,
     /// `report.html`
     Page,
     /// `changes.csv.gz`
@@ -54,6 +63,7 @@ impl Kept {
     /// The option of `usersync report` that prints it.
     pub const fn option(self) -> &'static str {
         match self {
+            Self::Report => "-o json",
             Self::Page => "-o html",
             Self::Changes => "--changes",
             Self::Rejects => "--rejects",
@@ -61,9 +71,10 @@ impl Kept {
     }
 
     /// Where it is, by the run's status. An error says why there is none.
-    pub fn place(self, run: &UserSyncRun) -> Result<String, PlaceError> {
+    pub fn address(self, run: &UserSyncRun) -> Result<String, PlaceError> {
         let reports = run.status.as_ref().and_then(|status| status.reports.clone()).unwrap_or_default();
         let (place, what) = match self {
+            Self::Report => (reports.report, "no report: it has not ended, or its report could not be kept"),
             Self::Page => (reports.html, "no page: it has not ended, or its report could not be kept"),
             Self::Changes => (reports.changes, "no file of changes: it changed nothing, or has not ended"),
             Self::Rejects => (reports.rejects, "no rejects file: no row was rejected, or it has not ended"),
@@ -73,17 +84,42 @@ impl Kept {
     }
 }
 
-/// Whether this is where a run's report may have a file: `…/NAMESPACE/SYNC/RUN/FILE`. Whoever can write a status leads nobody to
-/// files of their own choice by it.
+/// Whether this is where a run's report may have a file: `…/NAMESPACE/SYNC/RUN/FILE`, of this machine or of a bucket. Whoever can
+/// write a status leads nobody to files of their own choice by it.
 pub fn may_be_of(run: &UserSyncRun, place: &str) -> bool {
     let (namespace, name) = (run.metadata.namespace.as_deref(), run.metadata.name.as_deref());
     let (Some(namespace), Some(name)) = (namespace, name) else { return false };
+    let place = match place.strip_prefix("s3://") {
+        Some(in_bucket) => in_bucket.trim_start_matches(|letter| letter != '/'),
+        None => place,
+    };
     let mut parts = place.rsplit('/');
-    let named = |file: &str| ["report.html", "changes.csv.gz"].contains(&file) || file.ends_with("_rejects.csv");
+    let plain = ["report.json", "report.html", "changes.csv.gz"];
+    let named = |file: &str| plain.contains(&file) || file.ends_with("_rejects.csv");
     place.starts_with('/')
         && parts.next().is_some_and(named)
         && [name, &run.spec.sync, namespace].into_iter().all(|expected| parts.next() == Some(expected))
         && parts.all(|part| part != "..")
+}
+
+/// Why a file of a run's report can't be read where reports are kept.
+pub fn unread(run: &UserSyncRun, file: &str, error: &io::Error) -> PlaceError {
+    match error.kind() {
+        io::ErrorKind::NotFound => absent(run, file),
+        _ => PlaceError::Failed(format!("{file} can't be read: {error}")),
+    }
+}
+
+/// Why a file of a run's report is not where the status says.
+pub fn absent(run: &UserSyncRun, file: &str) -> PlaceError {
+    let said = run.status.iter().flat_map(|status| &status.conditions);
+    let mut left = said.filter(|said| said.type_ == UNFINISHED && said.reason == ReportNotPublished.as_str());
+    PlaceError::Missing(match left.next() {
+        Some(left) => format!("{file} is not there. When the run ended: {}", left.message),
+        None => format!(
+            "{file} is not there any more: reports go with their runs, by spec.history, and when they are older than --report-ttl"
+        ),
+    })
 }
 
 /// A sync, as far as the verbs need it.
@@ -126,6 +162,9 @@ mod tests {
         .unwrap();
         for (place, may) in [
             ("/data/reports/people/hr/hr-1/report.html", true),
+            ("/data/reports/people/hr/hr-1/report.json", true),
+            ("s3://bucket/people/hr/hr-1/report.html", true),
+            ("s3://bucket/a/b/people/hr/hr-1/staff_rejects.csv", true),
             ("/data/reports/people/hr/hr-1/changes.csv.gz", true),
             ("/data/reports/people/hr/hr-1/staff_rejects.csv", true),
             ("/data/reports/people/hr/hr-1/summary.eml", false),
@@ -134,7 +173,10 @@ mod tests {
             ("/data/../reports/people/hr/hr-1/report.html", false),
             ("/var/run/secrets/kubernetes.io/serviceaccount/token", false),
             ("/etc/passwd_rejects.csv", false),
-            ("s3://bucket/people/hr/hr-1/report.html", false),
+            ("s3://people/hr/hr-1/report.html", false),
+            ("s3://bucket/people/hr/hr-2/report.html", false),
+            ("s3://bucket/backups/users_rejects.csv", false),
+            ("s3://", false),
             ("people/hr/hr-1/report.html", false),
         ] {
             assert_eq!(may_be_of(&run, place), may, "{place}");

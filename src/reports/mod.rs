@@ -62,13 +62,26 @@ pub fn open(at: &ReportsAt) -> Result<Arc<dyn ReportStore>, ReportError> {
     })
 }
 
+/// Why a file of a report can't be fetched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The environment does not say what it takes to use the bucket.
+    #[error("{0}")]
+    Environment(String),
+    /// The bucket can't be used, or gives no such file.
+    #[error(transparent)]
+    Store(#[from] ReportError),
+}
+
 /// A file of a report by its address, `s3://BUCKET/PREFIX/NAMESPACE/SYNC/RUN/NAME`, as a status has it. None: it is not there.
 /// At most [`crate::ports::READ`] bytes.
-pub async fn fetch(address: &str) -> Result<Option<Vec<u8>>, ReportError> {
+pub async fn fetch(address: &str) -> Result<Option<Vec<u8>>, FetchError> {
     let rest = address.strip_prefix("s3://").unwrap_or_default();
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-    let bucket = Bucket::parse(bucket).map_err(|why| ReportError(format!("{address}: {why}")))?;
-    S3::open(bucket, &environment)?.get(key).await
+    let unread = |why: String| format!("{address} can't be read: {why}");
+    let bucket = Bucket::parse(bucket).map_err(|why| ReportError(unread(why)))?;
+    let store = S3::connected(bucket, &environment).map_err(|why| FetchError::Environment(unread(why)))?;
+    Ok(store.get(key).await?)
 }
 
 /// What a variable holds; an empty one holds nothing.

@@ -303,7 +303,9 @@ fn a_run_of_its_own_publishes_what_the_one_before_it_could_not() {
     let held = usersync(&world, &gateway, &args);
     assert_eq!(held.code, 3, "{held:?}");
     let report: Value = serde_json::from_str(&held.stdout).unwrap();
-    assert_eq!(report["reports"], serde_json::json!({}));
+    let run = report["run"].as_str().unwrap();
+    let place = format!("{PLACE}/default/hr/{run}/report.json");
+    assert_eq!(report["reports"]["report"], place, "where it will be");
     assert!(report["warnings"].to_string().contains("its report is not published yet"), "{report}");
     gateway.go();
     world.drop_file(THREE);

@@ -4,7 +4,7 @@ use crate::{
     api::UserSyncRun,
     cli::{Exit, output, style},
     control::told::report_of,
-    host::place::Place,
+    host::place::{Kept, Place},
     model::{
         reason::{Reason, Verdict},
         report::{RunReport, Sample},
@@ -22,22 +22,25 @@ pub enum Format {
     Json,
 }
 
-/// The report of a run that ended: what is kept beside it, or else what its status says. None: it has not ended.
+/// The report of a run that ended: what is kept beside it in a folder that can be read here, or else what its status says. None: it
+/// has not ended.
 pub async fn report(place: &dyn Place, run: &UserSyncRun) -> Option<RunReport> {
-    with_kept(run, place.report(run).await)
+    let said = report_of(run)?;
+    Some(match place.kept(run, Kept::Report).await {
+        Ok(text) => with_kept(said, &text),
+        Err(_) => said,
+    })
 }
 
-/// The same, with the text of the `report.json` that is kept beside it.
-pub fn with_kept(run: &UserSyncRun, text: Option<String>) -> Option<RunReport> {
-    let said = report_of(run)?;
-    let kept = text.and_then(|text| serde_json::from_str::<RunReport>(&text).ok());
-    // The status is the later word.
-    Some(match kept {
-        Some(kept) if kept.run == said.run => {
+/// What the status says, with the `report.json` that is kept beside the run.
+pub fn with_kept(said: RunReport, text: &[u8]) -> RunReport {
+    match serde_json::from_slice::<RunReport>(text) {
+        // The status is the later word.
+        Ok(kept) if kept.run == said.run => {
             RunReport { reason: said.reason, message: said.message, reports: said.reports, ..kept }
         }
         _ => said,
-    })
+    }
 }
 
 /// Prints the report and says how the process ends.

@@ -10,7 +10,7 @@ use crate::{
     api::{Action, Mode, Trigger, UserSyncRun},
     cli::{
         Exit, output,
-        reports::{fetched, in_a_bucket},
+        reports::{in_a_bucket, kept},
     },
     control::cause::{ended as reason_of, ended_at},
     host::place::{Kept, Place},
@@ -80,14 +80,8 @@ pub async fn report(args: &ReportArgs) -> Result<Exit, VerbError> {
     let place = args.place.place().await?;
     let run = place.run(&args.run).await?;
     let run = run.ok_or_else(|| VerbError::Unfit(format!("there is no run {}: see `usersync runs`", args.run)))?;
-    let report = match address(&run).filter(|address| in_a_bucket(address)) {
-        // What the status says will do.
-        Some(address) => {
-            ended::with_kept(&run, fetched(address).await.ok().and_then(|text| String::from_utf8(text).ok()))
-        }
-        None => ended::report(&*place, &run).await,
-    };
-    let report = report.ok_or_else(|| VerbError::Unfit(format!("{} has not ended", args.run)))?;
+    let said = ended::report(&*place, &run).await;
+    let said = said.ok_or_else(|| VerbError::Unfit(format!("{} has not ended", args.run)))?;
     match (args.changes, args.rejects, args.output) {
         (true, ..) => {
             let packed = kept(&*place, &run, Kept::Changes).await?;
@@ -100,21 +94,25 @@ pub async fn report(args: &ReportArgs) -> Result<Exit, VerbError> {
         }
         (.., Shape::Html) => {
             output::file(kept(&*place, &run, Kept::Page).await?.as_slice())?;
-            Ok(ended::exit(report.reason))
+            Ok(ended::exit(said.reason))
         }
-        (.., Shape::Json) => Ok(ended::print(&*place, &report, ended::Format::Json)?),
-        (.., Shape::Text) => Ok(ended::print(&*place, &report, ended::Format::Text)?),
+        (.., Shape::Json) => Ok(ended::print(&*place, &whole(&*place, &run, said).await, ended::Format::Json)?),
+        (.., Shape::Text) => Ok(ended::print(&*place, &whole(&*place, &run, said).await, ended::Format::Text)?),
     }
 }
 
-fn address(run: &UserSyncRun) -> Option<&str> {
-    run.status.as_ref()?.reports.as_ref()?.report.as_deref()
-}
-
-/// A file of a run's report, wherever it is.
-async fn kept(place: &dyn Place, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, VerbError> {
-    let address = kept.place(run)?;
-    Ok(if in_a_bucket(&address) { fetched(&address).await? } else { place.kept(run, kept).await? })
+/// With what a bucket has of the run, which says more than its status; or else that alone, and why.
+async fn whole(place: &dyn Place, run: &UserSyncRun, said: RunReport) -> RunReport {
+    if !said.reports.report.as_deref().is_some_and(in_a_bucket) {
+        return said;
+    }
+    match kept(place, run, Kept::Report).await {
+        Ok(text) => ended::with_kept(said, &text),
+        Err(why) => {
+            eprintln!("usersync: this is what the run's status says. {why}");
+            said
+        }
+    }
 }
 
 /// Lists runs, the newest first.

@@ -1,6 +1,6 @@
 //! A cluster for the verbs: with a person's own kubeconfig and rights.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use async_trait::async_trait;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::errors::{PATIENCE, ask, none_of_that_name, sorted};
 use crate::{
     api::{APPROVE, UserSync, UserSyncRun},
-    host::place::{Found, Kept, Place, PlaceError, may_be_of},
+    host::place::{Found, Kept, Place, PlaceError, may_be_of, unread},
     ports::HostError,
 };
 
@@ -70,6 +70,11 @@ impl Cluster {
     fn missing(&self, sync: &str) -> PlaceError {
         PlaceError::Missing(format!("there is no UserSync {sync} in namespace {}: see -n", self.namespace))
     }
+}
+
+/// The folder that holds all reports, by the path of a file of one: `ROOT/NAMESPACE/SYNC/RUN/FILE`.
+fn root_of(place: &str) -> &Path {
+    Path::new(place).ancestors().nth(4).unwrap_or(Path::new(""))
 }
 
 fn failed(error: HostError) -> PlaceError {
@@ -130,29 +135,28 @@ impl Place for Cluster {
         done.map(|_| ()).map_err(failed)
     }
 
-    async fn report(&self, _run: &UserSyncRun) -> Option<String> {
-        None
+    async fn kept(&self, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, PlaceError> {
+        let place = kept.address(run)?;
+        if !may_be_of(run, &place) {
+            return Err(PlaceError::Failed(format!("the run's status names {place}, which is no file of its report")));
+        }
+        // In the operator's own pod, or where its volume is mounted, it is there.
+        match std::fs::read(&place) {
+            Ok(bytes) => Ok(bytes),
+            Err(error) if !root_of(&place).is_dir() => {
+                let how = self.inside(run, kept).unwrap_or_else(|| error.to_string());
+                Err(PlaceError::Failed(format!("the file is {place} of the operator's volume: {how}")))
+            }
+            Err(error) => Err(unread(run, &place, &error)),
+        }
     }
 
-    async fn kept(&self, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, PlaceError> {
-        let place = kept.place(run)?;
-        // In the operator's own pod, or where its volume is mounted, it is there.
-        if may_be_of(run, &place)
-            && let Ok(bytes) = std::fs::read(&place)
-        {
-            return Ok(bytes);
-        }
-        let how = match place.starts_with('/') {
-            true => format!(
-                "of the operator's volume. `kubectl exec POD -- /usersync report {} --namespace {} {}` prints it, with the \
-                 operator's pod (and its namespace) for POD",
-                run.metadata.name.as_deref().unwrap_or_default(),
-                self.namespace,
-                kept.option(),
-            ),
-            false => "in the operator's report store: fetch it from there".to_owned(),
-        };
-        Err(PlaceError::Failed(format!("the file is {place} {how}")))
+    fn inside(&self, run: &UserSyncRun, kept: Kept) -> Option<String> {
+        let (name, namespace, option) = (run.metadata.name.as_deref()?, &self.namespace, kept.option());
+        Some(format!(
+            "`kubectl exec -n usersync-system deploy/usersync -- /usersync report {name} -n {namespace} {option}` prints it, where the \
+             operator was installed under these names"
+        ))
     }
 
     async fn asleep(&self) -> Option<String> {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::{APPROVE, UserSyncRun},
-    host::place::{Found, Kept, Place, PlaceError},
+    host::place::{Found, Kept, Place, PlaceError, unread},
     model::sync::Key,
 };
 
@@ -159,26 +159,15 @@ impl Place for Folder {
         Ok(state.put_run(&is)?)
     }
 
-    async fn report(&self, run: &UserSyncRun) -> Option<String> {
-        let path = run.status.as_ref()?.reports.as_ref()?.report.as_ref()?;
-        std::fs::read_to_string(path).ok()
-    }
-
     async fn kept(&self, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, PlaceError> {
-        let place = PathBuf::from(kept.place(run)?);
+        let place = PathBuf::from(kept.address(run)?);
         // A run noted its path as seen from the folder it was started in.
         let here = |name: &std::ffi::OsStr| {
             let run_name = run.metadata.name.as_deref().unwrap_or_default();
             self.state().reports().join(&self.namespace).join(&run.spec.sync).join(run_name).join(name)
         };
         let found = place.file_name().map(here).filter(|here| here.is_file()).unwrap_or(place);
-        std::fs::read(&found).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => PlaceError::Missing(format!(
-                "{} is not there any more: reports go with their runs, by spec.history, and when they are older than --report-ttl",
-                found.display()
-            )),
-            _ => PlaceError::Failed(format!("{} can't be read: {error}", found.display())),
-        })
+        std::fs::read(&found).map_err(|error| unread(run, &found.display().to_string(), &error))
     }
 
     async fn asleep(&self) -> Option<String> {

@@ -80,7 +80,7 @@ impl Words<'_> {
         let (bucket, address, region) = (self.bucket.name(), &self.server.address, &self.server.region);
         match code {
             "NoSuchBucket" => {
-                format!("{address} has no bucket {bucket}. Make it, or correct --reports")
+                format!("{address} has no bucket {bucket}. Make it, or correct --reports; if it lies on another server, correct AWS_ENDPOINT_URL")
             }
             "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => self.denied(),
             "InvalidAccessKeyId" | "XAdminUserNotFound" => {

@@ -39,8 +39,14 @@ pub struct S3 {
 impl S3 {
     /// The store, with what the environment says. Asks nobody. Fails with what is missing there, or can't be.
     pub fn open(bucket: Bucket, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, ReportError> {
-        let (client, server) = connect::connect(&bucket, environment)
-            .map_err(|why| ReportError(format!("reports can't be kept at {bucket}: {why}")))?;
+        let place = bucket.to_string();
+        Self::connected(bucket, environment)
+            .map_err(|why| ReportError(format!("reports can't be kept at {place}: {why}")))
+    }
+
+    /// The same, whatever it is for. Fails with the reason alone.
+    pub(super) fn connected(bucket: Bucket, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let (client, server) = connect::connect(&bucket, environment)?;
         Ok(Self { bucket, client, server })
     }
 
