@@ -1,7 +1,12 @@
-//! The operator as it is installed: two pods from the static program, by the manifests as shipped, on a real node. Each import is
-//! made once, whichever pod is deleted meanwhile.
+//! The operator as it is installed: two pods from the static program, by the manifests and the chart as shipped, on a real node. Each
+//! import is made once, whichever pod is deleted meanwhile; reports are read from a bucket, and inside a pod.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "end_to_end/bucket.rs"]
+mod bucket;
+#[path = "support/gateway.rs"]
+#[allow(dead_code, reason = "shared with the tests of reports")]
+mod gateway;
 #[path = "end_to_end/installed.rs"]
 mod installed;
 #[path = "end_to_end/people.rs"]
@@ -12,12 +17,17 @@ use std::time::Duration;
 
 use installed::{Installed, NAMESPACE};
 use people::People;
+use tokio::sync::Mutex;
 
 /// For what takes seconds, on a machine that is busy with other tests.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// A cluster with a node is much for a machine: one at a time.
+static ONE_NODE: Mutex<()> = Mutex::const_new(());
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_file_is_imported_once_whichever_pod_goes() {
+    let _alone = ONE_NODE.lock().await;
     let installed = Installed::start();
     let people = People::start(&installed.cluster);
     installed.apply(&people.servers());

@@ -7,9 +7,17 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::{LIMIT, people::Run, support::cluster::Cluster};
+use crate::{
+    LIMIT,
+    people::Run,
+    support::{
+        charts::rendered_in,
+        cluster::{Cluster, Said},
+    },
+};
 
 /// Where the manifests put it.
 pub const NAMESPACE: &str = "usersync-system";
@@ -86,6 +94,34 @@ impl Installed {
         self.cluster.ok(&["apply", "--server-side", "-k", overlay.to_str().unwrap()]);
     }
 
+    /// Installs the chart with these values, and what `deployment` says besides: which servers have names that no name server knows.
+    pub fn install_chart(&self, values: &[&str], deployment: &Value) {
+        let image = ["image.repository=localhost/usersync", "image.pullPolicy=Never"];
+        let rendered = rendered_in(NAMESPACE, &[&image, values].concat());
+        let mut documents: Vec<Value> = serde_yaml::Deserializer::from_str(&rendered)
+            .map(|document| Value::deserialize(document).unwrap())
+            .filter(|document| !document.is_null())
+            .collect();
+        for document in documents.iter_mut().filter(|document| document["kind"] == "Deployment") {
+            let patch =
+                ["patch", "--local", "--type=strategic", "-o", "json", "-f", "-", "-p", &deployment.to_string()];
+            let said = self.cluster.feed(&patch, &document.to_string());
+            *document = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}", said.stderr));
+        }
+        let documents: Vec<String> = documents.iter().map(Value::to_string).collect();
+        self.cluster.apply(&documents.join("\n---\n"));
+    }
+
+    /// What the program in a pod says, as `docs/reports.md` has it.
+    pub fn inside(&self, arguments: &[&str]) -> Said {
+        self.inside_of("deploy/usersync", arguments)
+    }
+
+    /// The same in a certain pod.
+    pub fn inside_of(&self, pod: &str, arguments: &[&str]) -> Said {
+        self.cluster.kubectl(&[&["exec", "-n", NAMESPACE, pod, "--", "/usersync"], arguments].concat())
+    }
+
     /// The volume that both pods mount.
     fn state(&self) -> PathBuf {
         self.cluster.folder().join("state")
@@ -144,9 +180,13 @@ impl Installed {
         found.sort();
         assert_eq!(found, expected);
         for run in runs {
-            let uri = run.status["reports"]["report"].as_str().unwrap_or_else(|| panic!("no report: {}", run.status));
-            let path = uri.trim_start_matches("file://").strip_prefix("/var/lib/usersync/").unwrap().to_owned();
-            assert!(self.state().join(&path).exists(), "{uri}");
+            let path = run.status["reports"]["html"].as_str().unwrap_or_else(|| panic!("no report: {}", run.status));
+            let page = fs::read_to_string(self.state().join(path.strip_prefix("/var/lib/usersync/").unwrap())).unwrap();
+            // Nobody reaches the volume but the pods: they print it.
+            let said = self.inside(&["report", &run.name, "--namespace", "people", "-o", "html"]);
+            assert!(said.success && said.stdout == page, "{path}: {}", said.stderr);
+            let said = self.inside(&["report", &run.name, "--namespace", "people", "--changes"]);
+            assert!(said.stdout.starts_with("action,userId,line,property,old,new\n"), "{said:?}");
         }
     }
 

@@ -146,13 +146,20 @@ spec:
     /// A file of so many people, all in that department, as if it had come an hour ago: what the table must hold after it.
     pub fn upload(&self, name: &str, people: usize, department: &str) -> String {
         let row = |n: usize| format!("E{n:04};e{n}@example.com;{department}\n");
-        let content = "employee_id;Mail;Department\n".to_owned() + &(1..=people).map(row).collect::<String>();
+        self.upload_text(
+            name,
+            &("employee_id;Mail;Department\n".to_owned() + &(1..=people).map(row).collect::<String>()),
+        );
+        let user = |n: usize| format!("acme|E{n:04}|e{n}@example.com|{department}\n");
+        (1..=people).map(user).collect::<String>().trim_end().to_owned()
+    }
+
+    /// This file, as if it had come an hour ago.
+    pub fn upload_text(&self, name: &str, content: &str) {
         let path = self.files.outbox().join(name);
         fs::write(&path, content).unwrap();
         let time = SystemTime::now() - Duration::from_secs(3600);
         File::options().append(true).open(&path).unwrap().set_modified(time).unwrap();
-        let user = |n: usize| format!("acme|E{n:04}|e{n}@example.com|{department}\n");
-        (1..=people).map(user).collect::<String>().trim_end().to_owned()
     }
 
     pub fn users(&self) -> String {

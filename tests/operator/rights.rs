@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::world::{World, own};
+use crate::{
+    gateway::Gateway,
+    world::{World, own},
+};
 
 #[test]
 fn the_rights_as_shipped_are_enough() {
@@ -11,7 +14,10 @@ fn the_rights_as_shipped_are_enough() {
     cluster.ok(&["apply", "--server-side", "-k", concat!(env!("CARGO_MANIFEST_DIR"), "/charts/manifests/cluster")]);
     let world = World::of(cluster);
     let kubeconfig = cluster.token_kubeconfig("usersync-system", "usersync");
-    let operator = world.operator_as(kubeconfig, &["--lease-namespace=usersync-system"]);
+    let gateway = Gateway::start();
+    gateway.make("reports");
+    let arguments = ["--lease-namespace=usersync-system", "--reports=s3://reports", "--report-ttl=5s"];
+    let operator = world.operator_with(kubeconfig, &arguments, &gateway.environment());
     world.kubectl(&["create", "secret", "generic", "users-db", "--from-literal=url=sqlite:users.db"]);
     world.drop_file("userdata_1.csv", 3);
     world.apply(json!({
@@ -26,6 +32,7 @@ fn the_rights_as_shipped_are_enough() {
     world.kubectl(&["patch", "usync", "hr", "--subresource=status", "--type=merge", "-p", &forged]);
     world.until("the forged run stays", || world.status()["activeRun"].is_null());
     world.until("old runs stay", || world.runs().len() == 1);
+    world.until("old reports stay", || gateway.keys("reports").is_empty());
     assert!(world.kubectl(&["get", "events"]).contains("RunCompleted"));
     assert_eq!(operator.http("/readyz").0, 200);
     let log = operator.log();

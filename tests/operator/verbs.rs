@@ -1,6 +1,7 @@
 //! The day-to-day verbs in a cluster, as a person types them.
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::symlink,
     process::{Command, Stdio},
@@ -12,16 +13,22 @@ use crate::world::World;
 
 /// What a verb printed, and how it ended.
 #[derive(Debug)]
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 /// Runs a verb in the world's namespace, as the administrator.
-fn verb(world: &World, arguments: &[&str]) -> Ran {
+pub fn verb(world: &World, arguments: &[&str]) -> Ran {
+    verb_with(world, arguments, &BTreeMap::new())
+}
+
+/// The same, with these variables.
+pub fn verb_with(world: &World, arguments: &[&str], variables: &BTreeMap<String, String>) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usersync"));
     command.env("KUBECONFIG", world.cluster.kubeconfig()).args(arguments).args(["-n", &world.namespace]);
+    command.envs(variables);
     ran(command)
 }
 
@@ -65,9 +72,9 @@ fn waiting_ends_as_the_run_does() {
     assert_eq!(world.users(), 0);
     expect(&world, &["update", "hr", "--wait"], 0, &["userdata_1.csv", "added"]);
     assert_eq!(world.users(), 20);
-    write(&world, "userdata_2.csv", "id,email\nE1,new@example.com\nE2,nowhere\nE3,e3@example.com\n");
+    world.drop_text("userdata_2.csv", "id,email\nE1,new@example.com\nE2,nowhere\nE3,e3@example.com\n");
     expect(&world, &["update", "hr", "--wait"], 4, &["1 updated, 1 rejected"]);
-    write(&world, "userdata_3.csv", "badge\n7\n");
+    world.drop_text("userdata_3.csv", "badge\n7\n");
     expect(&world, &["update", "hr", "--wait"], 1, &["FAILED", "column"]);
     let verdicts: Vec<String> = listed(&world).iter().map(|run| run["reason"].as_str().unwrap().to_owned()).collect();
     assert_eq!(
@@ -166,12 +173,4 @@ fn as_a_plugin_of_kubectl() {
     assert_eq!((approved.code, world.users()), (0, 1), "{approved:?}");
     let runs = plugin(&["runs", "hr"]);
     assert_eq!((runs.code, runs.stdout.lines().count()), (0, 3), "{runs:?}");
-}
-
-/// Puts a file into the inbox that stands still.
-fn write(world: &World, name: &str, text: &str) {
-    let path = world.path("inbox").join(name);
-    fs::write(&path, text).unwrap();
-    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
-    fs::File::options().append(true).open(&path).unwrap().set_modified(then).unwrap();
 }

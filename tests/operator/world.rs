@@ -1,6 +1,7 @@
 //! A namespace with an inbox, a database and an operator that looks after it alone.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{Read, Write},
     net::TcpStream,
@@ -61,6 +62,11 @@ impl World {
         self.folder.path().join("root").join(&self.namespace).join(name)
     }
 
+    /// The operator's own folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     /// Changes the database of users.
     pub fn sql(&self, sql: &str) {
         self.with_database(async |database| {
@@ -89,8 +95,13 @@ impl World {
     /// Puts a file with so many people into the inbox; it stands still.
     pub fn drop_file(&self, name: &str, people: usize) {
         let rows: String = (1..=people).map(|n| format!("E{n},e{n}@example.com\n")).collect();
+        self.drop_text(name, &format!("id,email\n{rows}"));
+    }
+
+    /// Puts this file into the inbox; it stands still.
+    pub fn drop_text(&self, name: &str, text: &str) {
         let path = self.path("inbox").join(name);
-        fs::write(&path, format!("id,email\n{rows}")).unwrap();
+        fs::write(&path, text).unwrap();
         let then = std::time::SystemTime::now() - Duration::from_secs(3600);
         fs::File::options().append(true).open(&path).unwrap().set_modified(then).unwrap();
     }
@@ -194,6 +205,11 @@ impl World {
     }
 
     pub fn operator_as(&self, kubeconfig: PathBuf, more: &[&str]) -> Operator {
+        self.operator_with(kubeconfig, more, &BTreeMap::new())
+    }
+
+    /// The same, with these variables.
+    pub fn operator_with(&self, kubeconfig: PathBuf, more: &[&str], variables: &BTreeMap<String, String>) -> Operator {
         let root = self.folder.path().join("root");
         let log = tempfile::Builder::new().suffix(".log").tempfile_in(self.folder.path()).unwrap().keep().unwrap().1;
         let mut command = Command::new(env!("CARGO_BIN_EXE_usersync"));
@@ -201,8 +217,8 @@ impl World {
         if !more.iter().any(|option| option.starts_with("--lease-namespace")) {
             command.args(["--lease-namespace", &self.namespace]);
         }
-        command.arg("--data").arg(self.folder.path().join("data")).arg("--directory-root").arg(root).args(more);
-        command.env("KUBECONFIG", kubeconfig).env_remove("USERSYNC_LOG").stdin(Stdio::null());
+        command.arg("--data").arg(self.data()).arg("--directory-root").arg(root).args(more);
+        command.env("KUBECONFIG", kubeconfig).envs(variables).env_remove("USERSYNC_LOG").stdin(Stdio::null());
         let process = command.stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
         let operator = Operator { process, log };
         self.until("the operator does not start", || operator.said("started"));
