@@ -32,7 +32,9 @@ pub fn alert_parcels(
     let letter = overdue(&id.to_string(), last, every, files, &place(&sync.spec.source), &zone);
     let date =
         jiff::SignedDuration::try_from(every).ok().and_then(|every| since.checked_add(every).ok()).unwrap_or(since);
-    let heading = Heading { sync: id.clone(), id: format!("{}.no-file-{}", id.name, since.as_second()), date };
+    // Syncs of other namespaces may have the same name, and be as old to the second.
+    let own = format!("{}.{}.no-file-{}", id.name, id.namespace, since.as_second());
+    let heading = Heading { sync: id.clone(), id: own, date };
     let told = json!({
         "sync": id.to_string(), "reason": "FileOverdue", "message": letter.subject, "since": since,
         "expectedEverySeconds": every.as_secs(),

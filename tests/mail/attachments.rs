@@ -10,7 +10,7 @@ use flate2::read::GzDecoder;
 
 use super::{
     postfix::Postfix,
-    scene::{Server, attachments, deliveries, lines_are_sound, parse, run, scene},
+    scene::{Server, attachments, deliveries, lines_are_sound, parse, run, scene, words},
     world::World,
 };
 
@@ -41,11 +41,6 @@ fn large_world(postfix: &Postfix) -> World {
     let world = scene(&Server::plain(postfix), email, &["safeguards: {maxRejected: \"100%\"}"]);
     world.drop_file(large());
     world
-}
-
-/// The text part, each word behind one blank.
-fn words(mail: &[u8]) -> String {
-    parse(mail).body_text(0).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod attachments;
 mod faults;
 mod hostile;
 mod letters;
+mod overdue;
 mod scene;
 mod unreported;
 mod webhook;

@@ -1,5 +1,11 @@
 //! A folder with a manifest whose runs are told by mail, and what arrived.
 
+use std::{
+    process::Child,
+    thread,
+    time::{Duration, Instant},
+};
+
 use mail_parser::{Message, MessageParser, MimeHeaders};
 
 use super::{
@@ -101,4 +107,27 @@ pub fn header(message: &Message<'_>, name: &str) -> String {
 /// Lines are as RFC 5322 (2.1.1) wants them: CRLF, at most 998 bytes; whether all are ASCII.
 pub fn lines_are_sound(mail: &[u8]) -> bool {
     mail.split(|byte| *byte == b'\n').all(|line| line.len() <= 999)
+}
+
+/// A process that is killed in the end, whatever becomes of the test.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The text part, each word behind one blank.
+pub fn words(mail: &[u8]) -> String {
+    parse(mail).body_text(0).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+pub fn until(what: &str, world: &World, done: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < patience, "{what}: {:?}", deliveries(world));
+        thread::sleep(Duration::from_millis(20));
+    }
 }

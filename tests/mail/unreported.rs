@@ -1,58 +1,25 @@
 //! Runs that have no report: people are told of them all the same, by what their status says.
 
 use std::{
-    process::{Child, Stdio},
-    thread,
+    process::Stdio,
     time::{Duration, Instant},
 };
 
 use super::{
     postfix::Postfix,
-    scene::{Server, attachments, deliveries, header, parse, run, scene},
-    webhook::{Hook, KEY},
-    world::{THREE, World},
+    scene::{Running, Server, attachments, deliveries, header, parse, run, scene, until, words},
+    webhook::{Hook, hooked},
+    world::THREE,
 };
-
-/// A process that is killed in the end, whatever becomes of the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The text part, each word behind one blank.
-fn words(mail: &[u8]) -> String {
-    parse(mail).body_text(0).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn until(what: &str, world: &World, done: impl Fn() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < patience, "{what}: {:?}", deliveries(world));
-        thread::sleep(Duration::from_millis(20));
-    }
-}
 
 #[test]
 fn a_run_whose_secret_is_missing_is_told() {
     let (postfix, hook) = (Postfix::start(), Hook::start(vec!["204 No Content".into()]));
-    let key = |key: &str| format!("{{secretKeyRef: {{name: hook, key: {key}}}}}");
-    let email = format!(
-        "to: [it@example.com], failedImportTo: [hr@example.com]}}, webhook: {{url: {}, signingKey: {}",
-        key("url"),
-        key("key")
-    );
+    let email = format!("to: [it@example.com], failedImportTo: [hr@example.com]}}, {}", hooked());
     let target = "target: {url: {secretKeyRef: {name: users-db, key: url}}}";
     let zone = "schedule: {daily: {at: '01:00'}, timeZone: Europe/Paris}";
     let world = scene(&Server::plain(&postfix), &email, &[target, zone]);
-    let secret = format!(
-        "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: hook}}\nstringData: {{url: \"http://{}/in\", key: \"{KEY}\"}}\n",
-        hook.address
-    );
-    world.write("hr.yaml", world.read("hr.yaml") + &secret);
+    hook.named_in(&world);
     world.drop_file(THREE);
     let mut local = world.command(&["local", "."]);
     let _local = Running(local.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());

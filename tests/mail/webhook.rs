@@ -22,6 +22,16 @@ pub struct Post {
 }
 
 impl Post {
+    /// What a receiver knows a repetition by.
+    pub fn delivery(&self) -> &str {
+        self.header("usersync-delivery")
+    }
+
+    /// Whether it is signed as the documentation says.
+    pub fn is_genuine(&self) -> bool {
+        verified(KEY, self.header("usersync-signature"), &self.body)
+    }
+
     fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
@@ -70,18 +80,32 @@ impl Hook {
     pub fn posts(&self) -> Vec<Post> {
         self.posts.lock().unwrap().clone()
     }
+
+    /// Adds the Secret that [`hooked`] names to the manifest.
+    pub fn named_in(&self, world: &World) {
+        secret(world, &format!("http://{}/in?token=t0p", self.address));
+    }
 }
 
-/// What the posts are signed with.
-pub const KEY: &str = "whsec_ü 1";
+/// The end of the fields of `report`, from `email` on without its last brace: a webhook.
+pub fn hooked() -> String {
+    let key = |key: &str| format!("{{secretKeyRef: {{name: hook, key: {key}}}}}");
+    format!("webhook: {{url: {}, signingKey: {}", key("url"), key("key"))
+}
 
-fn scene(url: &str) -> World {
-    let hook = "report: {webhook: {url: {secretKeyRef: {name: hook, key: url}}, signingKey: {secretKeyRef: {name: hook, key: key}}}}";
-    let world = World::new(&[hook]);
+fn secret(world: &World, url: &str) {
     let secret = format!(
         "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: hook}}\nstringData: {{url: \"{url}\", key: \"{KEY}\"}}\n"
     );
     world.write("hr.yaml", world.read("hr.yaml") + &secret);
+}
+
+/// What the posts are signed with.
+const KEY: &str = "whsec_ü 1";
+
+fn scene(url: &str) -> World {
+    let world = World::new(&[&format!("report: {{{}}}}}", hooked())]);
+    secret(&world, url);
     world
 }
 

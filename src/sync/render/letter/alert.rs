@@ -15,8 +15,8 @@ use super::{
 };
 use crate::model::letter::{Letter, LetterKind};
 
-/// No file has come for longer than `schedule.expectFileEvery`. `sync` as reports name it; `last`: when the last one came;
-/// `files`: the glob; `source`: where they are looked for.
+/// No file has come for longer than `schedule.expectFileEvery`. `sync` as reports name it; `last`: since when, if one has come
+/// before; `files`: the glob; `source`: where they are looked for.
 pub fn overdue(
     sync: &str,
     last: Option<Timestamp>,
@@ -31,7 +31,7 @@ pub fn overdue(
         None => format!("{sync}: no file has come yet"),
     });
     let words = match since {
-        Some(since) => Words::new(format!("The last file came on {since}. ")),
+        Some(since) => Words::new(format!("No file has come since {since}. ")),
         None => Words::new("No file has come so far. "),
     };
     let blocks = [
