@@ -22,9 +22,19 @@ use crate::{
     trust,
 };
 
-/// Until the connection stands, and until the answer is there.
-const CONNECT: Duration = Duration::from_secs(15);
-const ANSWER: Duration = Duration::from_secs(30);
+/// How long to wait for the webhook's server.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Until the connection stands.
+    connect: Duration,
+    /// Until the answer is there, the connection included.
+    answer: Duration,
+}
+
+impl Limits {
+    const USUAL: Self = Self { connect: Duration::from_secs(15), answer: Duration::from_secs(30) };
+}
+
 /// Redirects that are followed, on the same host.
 const REDIRECTS: usize = 3;
 /// Posts that may fail before the rest has to wait.
@@ -32,7 +42,11 @@ const FAILURES: usize = 2;
 
 /// Posts each body; says for each in their order what became of it.
 pub(super) async fn post(job: &WebhookJob, parcels: &[&Parcel]) -> Vec<Posted> {
-    let (client, url) = match client(job) {
+    within(job, parcels, Limits::USUAL).await
+}
+
+async fn within(job: &WebhookJob, parcels: &[&Parcel], limits: Limits) -> Vec<Posted> {
+    let (client, url) = match client(job, limits) {
         Ok(ready) => ready,
         Err(why) => return parcels.iter().map(|_| waiting(why.clone())).collect(),
     };
@@ -41,7 +55,7 @@ pub(super) async fn post(job: &WebhookJob, parcels: &[&Parcel]) -> Vec<Posted> {
         let failed = posted.iter().rev().take_while(|one| matches!(one, Posted::Waiting(..))).count();
         let one = match posted.last() {
             Some(same) if failed >= FAILURES => same.clone(),
-            _ => one(&client, &url, job, parcel).await,
+            _ => one(&client, &url, job, parcel, limits).await,
         };
         posted.push(one);
     }
@@ -52,7 +66,7 @@ fn waiting(why: String) -> Posted {
     Posted::Waiting(ConditionReason::WebhookFailed, format!("{why}. It is tried again."))
 }
 
-fn client(job: &WebhookJob) -> Result<(Client, Url), String> {
+fn client(job: &WebhookJob, limits: Limits) -> Result<(Client, Url), String> {
     // What the parser says may quote the URL, which is a secret.
     let url = Url::parse(job.url.expose())
         .map_err(|_| "report.webhook.url is no URL: correct it in its Secret".to_owned())?;
@@ -70,14 +84,14 @@ fn client(job: &WebhookJob) -> Result<(Client, Url), String> {
     let client = Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(policy)
-        .connect_timeout(CONNECT)
-        .timeout(ANSWER)
+        .connect_timeout(limits.connect)
+        .timeout(limits.answer)
         .user_agent(concat!("usersync/", env!("CARGO_PKG_VERSION")))
         .build();
     client.map(|client| (client, url)).map_err(|error| format!("the webhook can't be called on this machine ({error})"))
 }
 
-async fn one(client: &Client, url: &Url, job: &WebhookJob, parcel: &Parcel) -> Posted {
+async fn one(client: &Client, url: &Url, job: &WebhookJob, parcel: &Parcel, limits: Limits) -> Posted {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let sent = client
         .post(url.clone())
@@ -89,7 +103,7 @@ async fn one(client: &Client, url: &Url, job: &WebhookJob, parcel: &Parcel) -> P
     let place = place(url);
     match sent.await {
         Ok(answer) => sorted(&place, answer.status()),
-        Err(error) => waiting(failed(&place, url, job, error)),
+        Err(error) => waiting(failed(&place, url, job, limits, error)),
     }
 }
 
@@ -132,7 +146,7 @@ fn sorted(place: &str, status: StatusCode) -> Posted {
     }
 }
 
-fn failed(place: &str, url: &Url, job: &WebhookJob, error: Error) -> String {
+fn failed(place: &str, url: &Url, job: &WebhookJob, limits: Limits, error: Error) -> String {
     let host = url.host_str().unwrap_or_default();
     let tls = trust::in_tls(&error);
     let given = job.ca_bundle.is_some();
@@ -140,7 +154,7 @@ fn failed(place: &str, url: &Url, job: &WebhookJob, error: Error) -> String {
         return format!("{place}: {}", why.trim_end_matches('.'));
     }
     if error.is_timeout() {
-        let seconds = ANSWER.as_secs();
+        let seconds = limits.answer.as_secs();
         return format!("{place}: the webhook's server did not answer within {seconds} s");
     }
     let error = error.without_url();
@@ -156,7 +170,10 @@ fn failed(place: &str, url: &Url, job: &WebhookJob, error: Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::api::DeliveryKind;
 
     #[test]
     fn time_and_body_are_signed() {
@@ -167,6 +184,33 @@ mod tests {
         assert_ne!(found, signature(&Secret::new("jefe"), 1, body).replace("t=2", "t=1"));
         let later = signature(&Secret::new("Jefe"), 2, body);
         assert_ne!(found.split_once(',').unwrap().1, later.split_once(',').unwrap().1);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_is_left_after_a_while() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let job = WebhookJob {
+            url: Secret::new(format!("http://{}/in?token=t0p", silent.local_addr().unwrap())),
+            signing_key: Secret::new("s3cret"),
+            ca_bundle: None,
+        };
+        let parcel = |n: u32| Parcel {
+            kind: DeliveryKind::Webhook,
+            to: "webhook".to_owned(),
+            id: format!("hr-{n}.webhook"),
+            body: Arc::from(&b"{}"[..]),
+        };
+        let parcels = [1, 2, 3].map(parcel);
+        let limits = Limits { connect: Duration::from_secs(5), answer: Duration::from_secs(1) };
+        let posted = within(&job, &parcels.iter().collect::<Vec<_>>(), limits).await;
+        for posted in &posted {
+            let Posted::Waiting(ConditionReason::WebhookFailed, why) = posted else { panic!("{posted:?}") };
+            assert!(why.contains("did not answer within 1 s. It is tried again."), "{why}");
+            assert!(!why.contains("t0p") && !why.contains("s3cret"), "{why}");
+        }
+        silent.set_nonblocking(true).unwrap();
+        let tried = std::iter::from_fn(|| silent.accept().ok()).count();
+        assert_eq!((posted.len(), tried), (3, FAILURES), "the rest waits without a try of its own");
     }
 
     #[test]

@@ -207,6 +207,24 @@ async fn nobody_there_and_no_encryption() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_knows_no_other_login_gets_it_its_way() {
+    // The words of base64: `Username:` and `sync`, `Password:` and `s3cret`.
+    let server = Smtp::start(|heard| match heard {
+        Heard::Command(command) => match command.as_str() {
+            greeting if greeting.starts_with("EHLO") => Does::Says("250-old.example.com\r\n250 AUTH LOGIN"),
+            "AUTH LOGIN" => Does::Says("334 VXNlcm5hbWU6"),
+            "c3luYw==" => Does::Says("334 UGFzc3dvcmQ6"),
+            "czNjcmV0" => Does::Says("235 2.7.0 welcome"),
+            _ => Does::Usual,
+        },
+        _ => Does::Usual,
+    });
+    let posted = three(&server, true).await;
+    assert_eq!(posted, [Posted::Sent, Posted::Sent, Posted::Sent], "{:?}", server.commands());
+    assert_eq!(server.connections(), 1, "one login for all");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn letters_beyond_ascii_in_an_address_need_a_server_that_knows_them() {
     let plain = Smtp::start(on("EHLO", Does::Says("250 plain.example.com")));
     let one = parcel("jürgen@example.com");
