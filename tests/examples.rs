@@ -249,8 +249,8 @@ async fn mail_goes_to_who_runs_it_and_to_who_sent_the_file_who_corrects_it() {
     assert_eq!(rejects.attachment_name(), Some("staff_2026-11_rejects.csv"));
     let corrected = String::from_utf8(rejects.contents().to_vec()).unwrap().replace("@@", "@");
     write(&folder.path().join("inbox/staff_2026-11_rejects.csv"), corrected.as_bytes(), 30);
-    usersync(folder.path(), &["run", "-f", "."]).has(0, &["staff: 1 added"]);
-    assert_eq!(subjects("it@example.com", 2)[1], "staff: 1 added");
+    usersync(folder.path(), &["run", "-f", "."]).has(0, &["staff correction: 1 added"]);
+    assert_eq!(subjects("it@example.com", 2)[1], "staff correction: 1 added");
     let database = folder.path().join(".usersync/users.db");
     let people = rows(&database, "select badge || ' ' || email from users order by badge").await;
     assert_eq!((people.len(), people[2].as_str()), (5, "0031 sebnem.aydin@example.com"));

@@ -29,6 +29,7 @@ use usersync::{
         reason::Reason,
     },
     ports::Watch,
+    sync::render::text::number,
 };
 
 /// Does something each time that the run begins to write, on a thread of its own.
@@ -277,7 +278,7 @@ async fn a_few_users_are_looked_up_in_a_large_table(database: Database) {
     upload(&bench, &[["E00001", "", ""], ["E00002", "", ""], ["nobody", "", ""]]);
     let ended = bench.run(Mode::Import).await;
     assert_eq!(ended.report.reason, Reason::Held, "{:?}", ended.report);
-    let of = format!("would remove 2 of {} active users", MANY + 1);
+    let of = format!("would remove 2 of {} active users", number(MANY as u64 + 1));
     assert!(ended.report.guard.reasons[0].contains(&of), "{:?}", ended.report.guard);
     upload(&bench, &[["E00001", "", ""], ["nobody", "", ""]]);
     let rows = Arc::<AtomicU64>::default();

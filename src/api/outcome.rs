@@ -50,6 +50,10 @@ pub struct FileReport {
     /// Data rows; known once it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
+    /// Whether it is a rejects file that came back: its rows alone are imported, and nobody is removed for not being in it.
+    /// Known once its header was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub correction: bool,
 }
 
 /// What the safeguards said.

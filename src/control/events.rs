@@ -119,7 +119,7 @@ mod tests {
             reason: reason.into(),
             start_time: None,
             completion_time: None,
-            file: Some(FileReport { name: "a.csv".into(), size: 1, sha256: None, rows: None }),
+            file: Some(FileReport { name: "a.csv".into(), size: 1, sha256: None, rows: None, correction: false }),
             counts: Counts { added: 2, removed: 1, ..Counts::default() },
             reports: Default::default(),
         })

@@ -89,7 +89,7 @@ mod tests {
         let left =
             Unfinished { reason: ConditionReason::FileNotSetAside, about: String::new(), message: String::new() };
         leaves(&mut status, &left, jiff::Timestamp::UNIX_EPOCH);
-        status.file = Some(FileReport { name: "a.csv".into(), size: 9, sha256: None, rows: None });
+        status.file = Some(FileReport { name: "a.csv".into(), size: 9, sha256: None, rows: None, correction: false });
         status.basis.as_mut().unwrap().modified = Some(jiff::Timestamp::UNIX_EPOCH);
         run.status = Some(status);
         run

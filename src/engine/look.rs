@@ -222,7 +222,10 @@ impl Known {
             return format!("no file in {place} is newer than {last}, which was imported last (`select: Newest`)");
         }
         match files(&self.listing, take).len() {
-            0 => format!("no file in {place} matches `{}` ({} names there)", take.files, self.listing.len()),
+            0 => {
+                let names = if self.listing.len() == 1 { "name" } else { "names" };
+                format!("no file in {place} matches `{}` ({} {names} there)", take.files, self.listing.len())
+            }
             known => format!(
                 "no file in {place} is new: {known} {} `{}`, imported already or tried in vain as the spec is now",
                 if known == 1 { "matches" } else { "match" },
@@ -278,6 +281,7 @@ pub(super) fn old_enough(job: &SyncJob, stamp: &Stamp) -> bool {
 }
 
 fn note(record: &mut Record, stamp: &Stamp) {
-    record.file = Some(FileReport { name: stamp.name.clone(), size: stamp.size, sha256: None, rows: None });
+    record.file =
+        Some(FileReport { name: stamp.name.clone(), size: stamp.size, sha256: None, rows: None, correction: false });
     record.stamp = Some(stamp.clone());
 }

@@ -191,6 +191,13 @@ impl Record {
         }
     }
 
+    /// Notes whether the file is a rejects file that came back.
+    pub fn corrects(&mut self, correction: bool) {
+        if let Some(file) = &mut self.file {
+            file.correction = correction;
+        }
+    }
+
     /// Ends a step: what passed since the last one was its time.
     pub fn lap(&mut self, step: Step) {
         let seconds = self.step.elapsed().as_secs_f64();

@@ -72,6 +72,7 @@ async fn steps(job: &Job, ports: &Ports, spool: &Path, record: &mut Record) -> R
     let Some(fetched) = fetched else { return Ok(Ending::because(Reason::NoFile)) };
     let approved = approved(job, record, &fetched.sha256)?; //               pure: is it still the one?
     let mut file = read::open(job, &layout, spool, record)?; //              header, mapping
+    record.corrects(file.figures.correction);
 
     for _ in 0..TRIES {
         let written = written(job, ports, fence.as_ref(), spool, &layout, &mut file, approved.as_ref(), record).await;

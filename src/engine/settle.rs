@@ -33,6 +33,7 @@ pub(super) async fn committed(job: &Job, ports: &Ports, spool: &Path, record: &m
         size: row.file.size,
         sha256: Some(row.sha256.clone()),
         rows: Some(row.counts.read),
+        correction: false,
     });
     record.stamp = Some(row.file.clone());
     record.reports = match row.open.contains(&OpenStep::Publish) {

@@ -49,6 +49,13 @@ pub struct RunReport {
     pub reports: Reports,
 }
 
+impl RunReport {
+    /// Whether its file is a rejects file that came back.
+    pub fn correction(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.correction)
+    }
+}
+
 /// What a look into the source's folder saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Looked {

@@ -7,6 +7,7 @@ use crate::{
         job::{Limit, Safeguards, Shown},
         report::GuardReport,
     },
+    sync::render::text::number,
 };
 
 /// What the safeguards look at.
@@ -57,8 +58,11 @@ fn breaches(figures: &Figures, safeguards: &Safeguards, action: Action) -> Vec<S
         let Some(limit) = limit else { return };
         if let Some(allowed) = allowed(limit, of).filter(|allowed| found > *allowed) {
             reasons.push(format!(
-                "{what} {found} of {of} {whom}; `safeguards.{name}: {}` allows {allowed}",
-                written(limit)
+                "{what} {} of {} {whom}; `safeguards.{name}: {}` allows {}",
+                number(found),
+                number(of),
+                written(limit),
+                number(allowed)
             ));
         }
     };
@@ -69,14 +73,16 @@ fn breaches(figures: &Figures, safeguards: &Safeguards, action: Action) -> Vec<S
     limit(Some(safeguards.max_rejected), "maxRejected", counts.rejected, rows, "rejected", "rows");
     if passed < safeguards.min_rows && !figures.correction {
         reasons.push(format!(
-            "only {passed} rows passed; `safeguards.minRows: {}` wants more: is the file complete?",
+            "only {} {} passed; `safeguards.minRows: {}` wants more: is the file complete?",
+            number(passed),
+            if passed == 1 { "row" } else { "rows" },
             safeguards.min_rows
         ));
     }
     if figures.key_unreadable && action == Action::Mirror && counts.removed > 0 {
         reasons.push(format!(
             "KeyUnreadable: would remove {} users, but the user id of some rejected rows can't be read: they may be among them",
-            counts.removed
+            number(counts.removed)
         ));
     }
     reasons
@@ -92,7 +98,9 @@ fn beyond(figures: &Figures, shown: &Shown) -> Vec<String> {
     ]
     .into_iter()
     .filter(|(_, found, approved)| found > approved)
-    .map(|(verb, found, approved)| format!("would {verb} {found}; only {approved} were shown and approved"))
+    .map(|(verb, found, approved)| {
+        format!("would {verb} {}; only {} were shown and approved", number(found), number(approved))
+    })
     .collect()
 }
 

@@ -232,7 +232,7 @@ impl Control {
     fn report(&self, order: &Order, plan: &Plan, now: Timestamp) -> RunReport {
         let file = plan.file.map(|number| {
             let Stamp { name, size, .. } = stamp(number);
-            FileReport { name, size, sha256: Some(sha256(number)), rows: Some(1) }
+            FileReport { name, size, sha256: Some(sha256(number)), rows: Some(1), correction: false }
         });
         RunReport {
             sync: "people/hr".into(),

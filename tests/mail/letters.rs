@@ -85,6 +85,46 @@ fn a_summary_and_the_rows_to_correct() {
 }
 
 #[test]
+fn a_correction_says_how_many_rows_are_still_wrong_until_none_is() {
+    let postfix = Postfix::start();
+    let open = "safeguards: {maxRejected: \"100%\"}";
+    let world = scene(&Server::plain(&postfix), "to: [it@example.com], failedImportTo: [hr@example.com]", &[open]);
+    let subjects = |to: &str, count: usize| -> Vec<String> {
+        let mails = postfix.await_mails(to, count);
+        mails.iter().map(|mail| parse(mail).subject().unwrap().to_owned()).collect()
+    };
+    world.drop_file("id,name,mail\nE1,Ann,ann@example.com\nE2,Bob,bob@@b.de\nE3,Cem,cem@@c.de\nE4,Dee,dee@@d.de\n");
+    assert!(world.run(&[]).report["file"]["correction"].is_null(), "nothing came back yet");
+    let sent_back = |count: usize, wrong: &str, right: &str| {
+        subjects("hr@example.com", count);
+        let mail = postfix.mails("hr@example.com").pop().unwrap();
+        let (name, rows) = attachments(&parse(&mail)).remove(0);
+        world.write(&format!("inbox/{name}"), String::from_utf8(rows).unwrap().replace(wrong, right));
+        world.run(&[])
+    };
+    let one = sent_back(1, "@@b", "@b");
+    assert_eq!(
+        (one.counts().as_str(), &one.report["file"]["correction"]),
+        ("read 3, rejected 2, added 1", &true.into())
+    );
+    let mail = postfix.await_mails("hr@example.com", 2).remove(1);
+    let mail = parse(&mail);
+    assert_eq!(mail.subject(), Some("hr: 2 of 3 corrected rows still rejected (userdata_1_rejects.csv)"));
+    let said = mail.body_text(0).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = "1 of the 3 rows in the correction userdata_1_rejects.csv is imported now. 2 are still rejected, because \
+                 something is wrong with them yet.";
+    assert!(said.contains(words), "{said}");
+    assert_eq!(sent_back(2, "@@", "@").counts(), "read 2, added 2");
+    assert_eq!(
+        subjects("it@example.com", 3),
+        ["hr: 1 added, 3 rejected", "hr correction: 1 added, 2 still rejected", "hr correction: 2 added"]
+    );
+    assert_eq!(world.names_of_users(), ["E1 Ann", "E2 Bob", "E3 Cem", "E4 Dee"]);
+    postfix.rests();
+    assert_eq!(postfix.mails("hr@example.com").len(), 2, "there is nothing left for them to do");
+}
+
+#[test]
 fn both_parts_say_the_same() {
     let postfix = Postfix::start();
     let world = scene(&Server::plain(&postfix), "to: [it@example.com], failedImportTo: [hr@example.com]", &[]);

@@ -11,7 +11,10 @@ use usersync::{
         letter::{Letter, LetterKind},
         reason::Reason,
         reject::{Reject, RejectCode},
-        report::{ChangeAction, FileReport, GuardReport, Reports, RunReport, Sample, SampleChange, Timings},
+        report::{
+            ChangeAction, FileReport, GuardReport, Looked, LookedName, Reports, RunReport, Sample, SampleChange,
+            Timings,
+        },
     },
     sync::render::{
         kinds::Kinds,
@@ -44,7 +47,7 @@ fn report(mode: Mode, reason: Reason) -> RunReport {
         reason,
         message: "the column E-mail is missing: the header has employee_id, Mail.\nAdd it, or name the other one in mapping.properties"
             .into(),
-        file: Some(FileReport { name: "Müller GmbH.csv".into(), size: 145_678, sha256: Some("ab12".repeat(16)), rows: Some(1_020) }),
+        file: Some(FileReport { name: "Müller GmbH.csv".into(), size: 145_678, sha256: Some("ab12".repeat(16)), rows: Some(1_020), correction: false }),
         counts: Counts { read: 1_020, added: 12, updated: 3, unchanged: 999, removed: 2, rejected: 6, ..Counts::default() },
         guard: GuardReport::default(),
         start_time: "2026-11-23T00:00:02Z".parse().unwrap(),
@@ -134,8 +137,48 @@ pub fn write(folder: &Path) {
     let mut held = report(Mode::Import, Reason::Held);
     held.guard.held = true;
     held.guard.reasons =
-        vec!["would remove 412 of 1000 active users; `safeguards.maxRemovals: \"10%\"` allows 100".to_owned()];
+        vec!["would remove 412 of 1,000 active users; `safeguards.maxRemovals: \"10%\"` allows 100".to_owned()];
     keep("held", letters(&held, &plain, &about()));
+    let mut first = report(Mode::Import, Reason::Completed);
+    first.counts = Counts { read: 1_020, added: 1_020, ..Counts::default() };
+    let added = |n: u64| SampleChange {
+        action: ChangeAction::Added,
+        user_id: format!("E{n:05}"),
+        line: Some(n + 1),
+        properties: Vec::new(),
+    };
+    keep("first", letters(&first, &Sample { changes: (1..=10).map(added).collect(), ..Sample::default() }, &about()));
+    let mut correction = report(Mode::Import, Reason::CompletedWithRejects);
+    correction.counts = Counts { read: 12, added: 3, updated: 3, rejected: 6, ..Counts::default() };
+    if let Some(file) = &mut correction.file {
+        (file.name, file.rows, file.correction) = ("userdata_Müller GmbH_rejects.csv".into(), Some(12), true);
+    }
+    keep("correction", letters(&correction, &plain, &about()));
+    let mut nothing = report(Mode::Import, Reason::NoFile);
+    nothing.message = "no file matches userdata_*.csv in sftp://files.example.com/outbox".into();
+    (nothing.file, nothing.counts) = (None, Counts::default());
+    let looked = |name: &str, reason: &str, why: &str| LookedName {
+        name: name.into(),
+        size: 12,
+        mtime: nothing.start_time,
+        reason: reason.into(),
+        why: why.into(),
+    };
+    nothing.looked = Some(Looked {
+        names: vec![
+            looked("userdata_2.csv.part", "Partial", "named like an upload that is not finished"),
+            looked("Übersicht Personal 2026.xlsx", "NotMatched", "does not match userdata_*.csv"),
+        ],
+        more: 3,
+    });
+    let asked = About { requested: true, staged: Vec::new(), ..about() };
+    keep("nofile", letters(&nothing, &Sample::default(), &asked));
+    let mut away =
+        RunReport { counts: Counts::default(), file: None, ..report(Mode::Import, Reason::SourceUnreachable) };
+    away.message =
+        "sftp://files.example.com/outbox: no answer within 15 s; see that the server runs (source.timeouts.connect)"
+            .into();
+    keep("unreachable", letters(&away, &Sample::default(), &asked));
     let failed = RunReport { counts: Counts::default(), ..report(Mode::Import, Reason::InvalidFile) };
     keep("invalid", letters(&failed, &Sample::default(), &About { staged: Vec::new(), ..about() }));
     for (name, value) in [

@@ -108,6 +108,13 @@ pub fn pages() -> PathBuf {
     assert_eq!(keep(&world, "simulated", &["--simulate"]).code, 4);
     let one = keep(&world, "imported", &[]);
     assert_eq!((one.code, one.count("rejected"), one.count("updated")), (4, 6, 40), "{one:?}");
+    let rejects = one.report_text(&world, "rejects");
+    world.write(
+        "inbox/userdata_1_rejects.csv",
+        rejects.replace("@@", "@").replace("bob.example", "bob@example").replace("31.12.1990", "1990-12-31"),
+    );
+    let one = keep(&world, "correction", &[]);
+    assert_eq!((one.code, one.count("added"), one.count("rejected")), (4, 3, 3), "{one:?}");
     world.drop_file(format!("{HEADER}{}{WRONG}{UNREADABLE}", company(1..401, "Sales")));
     assert_eq!(keep(&world, "held", &[]).code, 3);
     world.drop_file("employee_id,Mail\nE1,a@example.com\n");

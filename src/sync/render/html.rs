@@ -2,6 +2,7 @@
 //! a policy in its head allows this very style and this very script and nothing else.
 
 mod changes;
+mod counts;
 mod how;
 mod rejects;
 
@@ -14,15 +15,15 @@ use sha2::{Digest, Sha256};
 pub use self::changes::ChangeRows;
 use super::{
     approve::commands,
-    letter::time,
-    summary::{outcome, would},
-    text::{duration, number, visible, visible_lines},
+    letter::{CORRECTION, time},
+    shown::lines,
+    summary::outcome,
+    text::{capital, duration, number, visible},
 };
 use crate::{
     api::Mode,
     model::{
         approving::Approving,
-        counts::Counts,
         job::SyncJob,
         reason::{Reason, Verdict},
         report::{RejectKind, RunReport},
@@ -89,7 +90,7 @@ pub fn page(page: &Page) -> String {
                 div.page {
                     (top(page))
                     main id="main" tabindex="-1" {
-                        (counts(page.report))
+                        (counts::section(page))
                         (changes::section(page))
                         (rejects::section(page))
                         (files(page))
@@ -109,7 +110,7 @@ fn verdict(report: &RunReport) -> (&'static str, &'static str) {
     match (report.reason.verdict(), report.mode) {
         (Verdict::Failed, _) => ("bad", "Failed"),
         (Verdict::Held, _) => ("ask", "Held"),
-        (_, _) if report.reason == Reason::NoFile => ("good", "No file"),
+        (_, _) if report.reason == Reason::NoFile => ("ask", "No file"),
         (Verdict::Rejects, Mode::Import) => ("mixed", "Imported in part"),
         (Verdict::Completed, Mode::Import) => ("good", "Imported"),
         (_, Mode::Simulation) => ("ask", "Simulated"),
@@ -122,12 +123,9 @@ fn headline(report: &RunReport) -> String {
         Verdict::Failed => "The simulation failed".to_owned(),
         Verdict::Held if report.mode == Mode::Import => "Nothing was written: a safeguard holds it".to_owned(),
         Verdict::Held => "An import would be held by a safeguard".to_owned(),
-        _ if matches!(report.reason, Reason::NoFile | Reason::AlreadyApplied) => visible(&report.message),
-        _ => {
-            let words = outcome(&report.counts, report.mode);
-            let first = words.chars().next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-            first + words.get(1..).unwrap_or_default()
-        }
+        _ if report.reason == Reason::NoFile => "There was no file to import".to_owned(),
+        _ if report.reason == Reason::AlreadyApplied => visible(&report.message),
+        _ => capital(&outcome(report)),
     }
 }
 
@@ -135,32 +133,45 @@ fn top(page: &Page) -> Markup {
     let report = page.report;
     let (tone, badge) = verdict(report);
     let failed = report.reason.verdict() == Verdict::Failed;
-    let mode = match report.mode {
-        Mode::Import => "Import",
-        Mode::Simulation => "Simulation",
+    let kind = match (report.mode, report.correction()) {
+        (Mode::Import, false) => "Import of",
+        (Mode::Import, true) => "Correction for",
+        (Mode::Simulation, false) => "Simulation of",
+        (Mode::Simulation, true) => "Simulation of a correction for",
     };
     html! {
         header.card.top.(tone) {
-            p.eyebrow { span.badge { (badge) } span { (mode) " of " strong { bdi { (visible(&report.sync)) } } } span { (moment(page)) } }
+            p.eyebrow { span.badge { (badge) } span { (kind) " " strong { bdi { (visible(&report.sync)) } } } span { (moment(page)) } }
             h1 { (headline(report)) }
-            @if failed { p.lead { bdi { (lines(&report.message)) } } p { (report.reason.cure()) } }
+            @if failed { p.lead { bdi { (lines(&report.message, None)) } } p { (lines(report.reason.cure(), None)) } }
             @else if report.guard.held {
-                ul.reasons { @for reason in &report.guard.reasons { li { bdi { (lines(reason)) } } } }
+                ul.reasons { @for reason in &report.guard.reasons { li { bdi { (lines(reason, None)) } } } }
                 p { (report.reason.cure()) }
                 @if report.mode == Mode::Import { (approve(page)) }
             }
+            @else if report.reason == Reason::NoFile { (no_file(report)) }
             @else if report.mode == Mode::Simulation {
                 p.lead { "Nothing was written. Whether the database takes each row, only the import shows." }
             }
-            @if let Some(file) = &report.file { p.soft { "File " bdi.code { (visible(&file.name)) } @if let Some(rows) = file.rows { ", " (number(rows)) " rows" } ", " (duration(report.timings.total)) } }
+            @if report.correction() && !failed { p { (CORRECTION) } }
+            @if let Some(file) = &report.file { p.soft { "File " bdi.code { (visible(&file.name)) } @if let Some(rows) = file.rows { ", " (number(rows)) @if rows == 1 { " row" } @else { " rows" } } ", took " (duration(report.timings.total)) } }
             @if !report.warnings.is_empty() {
-                ul.reasons { @for warning in &report.warnings { li { "Warning: " bdi { (lines(warning)) } } } }
-            }
-            @if let Some(looked) = report.looked.as_ref().filter(|looked| !looked.names.is_empty()) {
-                ul.reasons { @for name in &looked.names { li { bdi.code { (visible(&name.name)) } ": " bdi { (lines(&name.why)) } } } }
-                @if looked.more > 0 { p.soft { "and " (number(looked.more)) " more names" } }
+                ul.reasons { @for warning in &report.warnings { li { "Warning: " bdi { (lines(warning, None)) } } } }
             }
         }
+    }
+}
+
+/// Why there was none, and what lies in the folder instead.
+fn no_file(report: &RunReport) -> Markup {
+    html! {
+        p.lead { bdi { (lines(&capital(&report.message), None)) } }
+        @if let Some(looked) = report.looked.as_ref().filter(|looked| !looked.names.is_empty()) {
+            p { "What lies in the folder:" }
+            ul.reasons { @for name in &looked.names { li { bdi.code { (visible(&name.name)) } ": " bdi { (lines(&name.why, None)) } } } }
+            @if looked.more > 0 { p.soft { "and " (number(looked.more)) @if looked.more == 1 { " more name" } @else { " more names" } } }
+        }
+        p { (report.reason.cure()) }
     }
 }
 
@@ -180,72 +191,6 @@ fn approve(page: &Page) -> Markup {
 fn moment(page: &Page) -> Markup {
     let start = page.report.start_time;
     html! { time datetime=(start) { (time(start, &page.sync.notice.zone)) } }
-}
-
-/// Our own text of perhaps several lines.
-fn lines(text: &str) -> Markup {
-    let text = visible_lines(text);
-    html! { @for (index, line) in text.split('\n').enumerate() { @if index > 0 { br; } (line) } }
-}
-
-/// Name, how many, the class of its colour, and whether it is shown when it is nothing.
-fn counted(report: &RunReport) -> Vec<(&'static str, u64, &'static str)> {
-    let c = &report.counts;
-    let failed = report.reason.verdict() == Verdict::Failed;
-    let change = |done, would_do| if would(report) { would_do } else { done };
-    let all = [
-        (change("added", "would be added"), c.added, "f-added", !failed),
-        (change("updated", "would be updated"), c.updated, "f-updated", !failed),
-        (change("removed", "would be removed"), c.removed, "f-removed", c.removed > 0 && !failed),
-        (change("rejected", "would be rejected"), c.rejected, "f-rejected", c.rejected > 0 || !failed),
-        ("unchanged", c.unchanged, "f-unchanged", !failed),
-        (change("skipped", "would be skipped"), c.skipped, "f-skipped", c.skipped > 0 && !failed),
-        ("left out by the filter", c.filtered, "f-filtered", c.filtered > 0),
-    ];
-    all.into_iter().filter(|(.., shown)| *shown).map(|(name, n, class, _)| (name, n, class)).collect()
-}
-
-fn counts(report: &RunReport) -> Markup {
-    if report.counts == Counts::default() {
-        return html! {};
-    }
-    let counted = counted(report);
-    html! {
-        section.card aria-labelledby="counts" {
-            h2 id="counts" { (number(report.counts.read)) @if report.counts.read == 1 { " row read" } @else { " rows read" } }
-            (bar(&counted))
-            dl.tiles {
-                @for (name, n, class) in &counted {
-                    div {
-                        dt { svg width="12" height="12" aria-hidden="true" { rect.(class) width="12" height="12" rx="3" {} } (name) }
-                        dd { (number(*n)) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// How wide a bar is, in its own units.
-const WIDTH: u64 = 1_000;
-/// The narrowest part of it: what is there is seen.
-const NARROWEST: u64 = 6;
-
-/// The counts one beside the other. The numbers stand below it.
-fn bar(counted: &[(&str, u64, &str)]) -> Markup {
-    let parts: Vec<_> = counted.iter().filter(|(_, n, _)| *n > 0).collect();
-    let all: u128 = parts.iter().map(|(_, n, _)| u128::from(*n)).sum::<u128>().max(1);
-    let room = WIDTH.saturating_sub(NARROWEST * parts.len() as u64);
-    let mut at = 0;
-    html! {
-        svg.bar viewBox="0 0 1000 16" preserveAspectRatio="none" aria-hidden="true" {
-            @for (_, n, class) in parts {
-                @let width = NARROWEST + u64::try_from(u128::from(*n) * u128::from(room) / all).unwrap_or(room);
-                rect.(class) x=(at) y="0" width=(width) height="16" {}
-                ({ at += width; "" })
-            }
-        }
-    }
 }
 
 /// What lies beside the page.

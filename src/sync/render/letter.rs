@@ -2,6 +2,7 @@
 
 mod alert;
 mod failed;
+mod happened;
 mod subject;
 mod summary;
 #[cfg(test)]
@@ -11,7 +12,7 @@ mod when;
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use self::alert::overdue;
-pub(super) use self::when::time;
+pub(super) use self::{happened::CORRECTION, when::time};
 use super::{attachment::LARGEST, text::harmless};
 use crate::{
     api::{Mode, usersync::report::MailWhen},

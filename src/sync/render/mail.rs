@@ -5,8 +5,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
     blocks::{Block, Count, CountKind, Span, Words},
-    shown::Shown,
-    text::{number, visible, visible_lines},
+    shown::{Shown, lines},
+    text::{number, visible},
 };
 use crate::model::report::SampleChange;
 
@@ -45,6 +45,7 @@ bdi{unicode-bidi:isolate}
 }";
 
 const FONT: &str = "font-family:-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;";
+const CODE: &str = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:0.9em;";
 const INK: &str = "color:#1b2530;";
 const SOFT: &str = "color:#57616c;";
 
@@ -155,22 +156,11 @@ fn said(words: &Words) -> Markup {
     html! {
         @for span in &words.0 {
             @match span {
-                Span::Text(ours) => (lines(ours)),
-                Span::Strong(ours) => strong { (lines(ours)) },
+                Span::Text(ours) => (lines(ours, Some(CODE))),
+                Span::Strong(ours) => strong { (lines(ours, Some(CODE))) },
                 Span::Value(value) => bdi style="unicode-bidi:isolate;font-weight:600;" { (visible(value)) },
-                Span::Code(code) => bdi style="unicode-bidi:isolate;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:0.9em;" { (visible(code)) },
+                Span::Code(code) => bdi style={"unicode-bidi:isolate;" (CODE)} { (visible(code)) },
             }
-        }
-    }
-}
-
-/// Our own text; what it quotes keeps its direction to itself.
-fn lines(text: &str) -> Markup {
-    let text = visible_lines(text);
-    html! {
-        @for (index, line) in text.split('\n').enumerate() {
-            @if index > 0 { br; }
-            (line)
         }
     }
 }

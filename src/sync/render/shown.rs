@@ -1,6 +1,8 @@
-//! One change, as letters and pages show it: cut, and with everything visible.
+//! What letters and pages show: one change, cut and with everything visible; texts of several lines; directions of writing.
 
-use super::text::{number, visible_cut};
+use maud::{Markup, html};
+
+use super::text::{number, visible_cut, visible_lines};
 use crate::model::report::SampleChange;
 
 /// The longest value, in characters.
@@ -44,6 +46,21 @@ fn value(value: &Option<String>) -> String {
     value.as_deref().map_or_else(|| "(empty)".to_owned(), |value| visible_cut(value, VALUE))
 }
 
+/// Our own text of perhaps several lines. What stands between two backticks is for a machine, and looks like that: the element has
+/// this style where there is no style sheet.
+pub(super) fn lines(text: &str, style: Option<&str>) -> Markup {
+    let text = visible_lines(text);
+    html! {
+        @for (index, line) in text.split('\n').enumerate() {
+            @if index > 0 { br; }
+            @let pairs = line.matches('`').count() / 2 * 2;
+            @for (index, part) in line.splitn(pairs + 1, '`').enumerate() {
+                @if index % 2 == 1 { code style=[style] { (part) } } @else { (part) }
+            }
+        }
+    }
+}
+
 /// The text between marks that keep its direction of writing to itself, if it has letters that are written from right to left
 /// (Unicode's bidirectional algorithm, FSI and PDI).
 pub(super) fn isolated(text: &str) -> String {
@@ -57,6 +74,18 @@ pub(super) fn isolated(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_for_a_machine_looks_like_it() {
+        for (text, style, want) in [
+            ("`a.b: 1` allows <3>\nor not", None, "<code>a.b: 1</code> allows &lt;3&gt;<br>or not"),
+            ("`a` and `b`", Some("x"), "<code style=\"x\">a</code> and <code style=\"x\">b</code>"),
+            ("it`s `odd`", None, "it<code>s </code>odd`"),
+            ("`", None, "`"),
+        ] {
+            assert_eq!(lines(text, style).into_string(), want);
+        }
+    }
 
     #[test]
     fn only_what_is_written_from_the_right_is_marked() {

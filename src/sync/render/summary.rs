@@ -95,8 +95,7 @@ impl Page {
 
 /// `hr: 12 added, 3 updated, 1 rejected`
 fn verdict_line(report: &RunReport) -> String {
-    let simulation = if report.mode == Mode::Simulation { " simulation" } else { "" };
-    let head = format!("{}{simulation}", visible(&report.sync));
+    let head = visible(&head(report));
     match (report.reason.verdict(), report.reason) {
         (Verdict::Failed, _) => format!("{head} FAILED: {}", paragraph(&report.message, 2)),
         (Verdict::Held, _) => {
@@ -104,17 +103,31 @@ fn verdict_line(report: &RunReport) -> String {
             format!("{head} HELD: {}", paragraph(why, 2))
         }
         (_, Reason::NoFile | Reason::AlreadyApplied) => format!("{head}: {}", paragraph(&report.message, 2)),
-        _ => format!("{head}: {}", outcome(&report.counts, report.mode)),
+        _ => format!("{head}: {}", outcome(report)),
     }
 }
 
-/// `12 added, 3 updated`, or of a simulation `would add 12, update 3`.
-pub(super) fn outcome(c: &Counts, mode: Mode) -> String {
+/// Whose run it was, and what kind of run: `hr`, `hr simulation`, `hr correction`.
+pub(super) fn head(report: &RunReport) -> String {
+    let kind = match (report.mode, report.correction()) {
+        (Mode::Import, false) => "",
+        (Mode::Import, true) => " correction",
+        (Mode::Simulation, false) => " simulation",
+        (Mode::Simulation, true) => " simulation of a correction",
+    };
+    format!("{}{kind}", report.sync)
+}
+
+/// `12 added, 3 updated`, or of a simulation `would add 12, update 3`; what is wrong in a correction is so `still`.
+pub(super) fn outcome(report: &RunReport) -> String {
+    let (c, mode) = (&report.counts, report.mode);
+    let (rejected, reject) =
+        if report.correction() { ("still rejected", "still reject") } else { ("rejected", "reject") };
     let all = [
         (c.added, "added", "add"),
         (c.updated, "updated", "update"),
         (c.removed, "removed", "remove"),
-        (c.rejected, "rejected", "reject"),
+        (c.rejected, rejected, reject),
         (c.skipped, "skipped", "skip"),
     ];
     let parts = all.iter().filter(|(n, ..)| *n > 0);

@@ -20,6 +20,7 @@ fn report(mode: Mode, reason: Reason) -> RunReport {
             size: 145_678,
             sha256: Some("ab12".repeat(16)),
             rows: Some(1_020),
+            correction: false,
         }),
         counts: Counts { read: 1_020, added: 12, updated: 3, unchanged: 1_004, rejected: 1, ..Counts::default() },
         guard: GuardReport::default(),

@@ -98,6 +98,21 @@ pub fn paragraph(text: &str, indent: usize) -> String {
     out
 }
 
+/// A sentence as it begins: with a capital letter.
+pub fn capital(text: &str) -> String {
+    first(text, |letter| letter.to_uppercase().collect())
+}
+
+/// A sentence as it goes on behind a colon.
+pub fn lower(text: &str) -> String {
+    first(text, |letter| letter.to_lowercase().collect())
+}
+
+fn first(text: &str, change: impl Fn(char) -> String) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| change(first) + letters.as_str()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +123,11 @@ mod tests {
             assert_eq!(number(n), want);
         }
         assert_eq!(number(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn sentences_begin_and_go_on() {
+        assert_eq!([capital("éa B"), capital(""), lower("The text")], ["Éa B", "", "the text"]);
     }
 
     #[test]

@@ -267,7 +267,13 @@ impl World {
         }
         let file = self.folder.as_ref().ok().and_then(Clone::clone).unwrap_or_else(|| Self::file("a.csv", true)).file;
         status.basis.as_mut().unwrap().modified = Some(file.mtime);
-        let file = FileReport { name: file.name, size: file.size, sha256: Some("ab".repeat(32)), rows: None };
+        let file = FileReport {
+            name: file.name,
+            size: file.size,
+            sha256: Some("ab".repeat(32)),
+            rows: None,
+            correction: false,
+        };
         status.file = Some(file).filter(|_| self.run_reason != Reason::NoFile);
         status.guard = Some(GuardReport { removals: 412, ..GuardReport::default() });
         if let Ok(Some(left)) = &self.left {

@@ -83,10 +83,15 @@ fn row(change: &SampleChange) -> Markup {
     }
 }
 
+/// Whether there are changes to be shown.
+pub fn shown(page: &Page) -> bool {
+    page.changes.count() > 0 && page.report.reason.verdict() != Verdict::Failed
+}
+
 /// The changes' part of the page.
 pub fn section(page: &Page) -> Markup {
     let (report, changes) = (page.report, page.changes);
-    if changes.count() == 0 || report.reason.verdict() == Verdict::Failed {
+    if !shown(page) {
         return html! {};
     }
     let counts = &report.counts;
@@ -111,14 +116,16 @@ pub fn section(page: &Page) -> Markup {
 /// Shown by the script alone: without it there would be nothing to press them for.
 fn tools(changes: &ChangeRows) -> Markup {
     let actions = [ChangeAction::Added, ChangeAction::Updated, ChangeAction::Removed];
-    let kinds = actions.into_iter().filter(|action| changes.of(*action) > 0);
+    let kinds: Vec<_> = actions.into_iter().filter(|action| changes.of(*action) > 0).collect();
     html! {
         form.tools id="tools" role="search" hidden {
-            fieldset.chips {
-                legend.skip { "Which changes" }
-                label { input type="radio" name="kind" value="all" checked; "All " (number(changes.count())) }
-                @for kind in kinds {
-                    label { input type="radio" name="kind" value=(kind.as_str()); (kind.as_str()) " " (number(changes.of(kind))) }
+            @if kinds.len() > 1 {
+                fieldset.chips {
+                    legend.skip { "Which changes" }
+                    label { input type="radio" name="kind" value="all" checked; "All " (number(changes.count())) }
+                    @for kind in kinds {
+                        label { input type="radio" name="kind" value=(kind.as_str()); (kind.as_str()) " " (number(changes.of(kind))) }
+                    }
                 }
             }
             span.find { input type="search" name="words" placeholder="Find a user or a value" aria-label="Find a user or a value" autocomplete="off"; }

@@ -3,7 +3,7 @@ var tools=document.getElementById("tools"),list=document.getElementById("list"),
 if(!tools||!list)return;
 var rows=Array.prototype.map.call(list.children,function(row){return{row:row,text:row.textContent.toLowerCase(),kind:row.className}});
 function show(){
-var kind=tools.elements.kind.value,words=tools.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean),n=0;
+var kinds=tools.elements.kind,kind=kinds?kinds.value:"all",words=tools.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean),n=0;
 rows.forEach(function(one){
 var fits=(kind==="all"||one.kind===kind)&&words.every(function(word){return one.text.indexOf(word)>=0});
 one.row.hidden=!fits;if(fits)n++});

@@ -71,7 +71,7 @@ fn guard(page: &Page) -> Markup {
         (
             "Rows that passed",
             "minRows",
-            Some(format!("at least {}", number(min_rows))),
+            (!page.report.correction()).then(|| format!("at least {}", number(min_rows))),
             counts.read.saturating_sub(counts.filtered + counts.rejected),
         ),
     ];
@@ -88,14 +88,14 @@ fn guard(page: &Page) -> Markup {
                                     th scope="row" { (what) }
                                     td.num { (number(found)) }
                                     td.num { (limit) }
-                                    td { @if breached(name) { span.badge.bad { "held" } } @else { span.badge.good { "fine" } } }
+                                    td { @if breached(name) { span.badge.bad { "held" } } @else if limit == "off" { span.soft { "not asked" } } @else { span.badge.good { "fine" } } }
                                 }
                             }
                         }
                     }
                 }
             }
-            @if guard.held { ul.reasons { @for reason in &guard.reasons { li { bdi { (lines(reason)) } } } } }
+            @if guard.held { ul.reasons { @for reason in &guard.reasons { li { bdi { (lines(reason, None)) } } } } }
         }
     }
 }

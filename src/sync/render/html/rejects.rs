@@ -4,11 +4,10 @@ use maud::{Markup, html};
 
 use super::{Page, address, lines};
 use crate::{
-    api::Mode,
     model::report::RejectKind,
     sync::render::{
         blocks::{Span, Words},
-        summary::reject_words,
+        summary::{reject_words, would},
         text::{number, visible, visible_cut},
     },
 };
@@ -23,15 +22,20 @@ pub fn section(page: &Page) -> Markup {
     if page.kinds.is_empty() {
         return html! {};
     }
+    let would = would(page.report);
     let file = page.file(|name| name.ends_with("_rejects.csv"));
     let rest = page.kinds.len().saturating_sub(KINDS);
     html! {
         section.card aria-labelledby="rejects" {
             div.head {
-                h2 id="rejects" { @if page.report.mode == Mode::Simulation { "Rows that would be rejected" } @else { "Rejected rows" } }
-                @if let Some(file) = file { a href=(address(file)) download { "Download to correct" } }
+                h2 id="rejects" { @if would { "Rows that would be rejected" } @else { "Rejected rows" } }
+                @if let Some(file) = file { a href=(address(file)) download { @if would { "Download them" } @else { "Download to correct" } } }
             }
-            p.soft { "The download has these rows as they came. Correct them there and put that file where the others come from: only these rows are imported then." }
+            p.soft {
+                "The download has these rows as they came. "
+                @if would { "Correct them in the file itself, and put that in its place: nothing of it is imported yet." }
+                @else { "Correct them there and put that file where the others come from: only these rows are imported then." }
+            }
             @for kind in page.kinds.iter().take(KINDS) { (one(kind)) }
             @if rest > 0 { p.soft { "and " (rest) " more kinds of mistakes; each row has its own in the download" } }
         }
@@ -47,7 +51,7 @@ fn one(kind: &RejectKind) -> Markup {
                 @if let Some(column) = &kind.column { bdi { (visible_cut(column, COLUMN)) } ": " }
                 (kind.code.meaning())
             }
-            p.soft { (kind.code.cure()) " " code { (kind.code.as_str()) } }
+            p.soft { (lines(kind.code.cure(), None)) " " code { (kind.code.as_str()) } }
             ul { @for reject in &kind.first { li { (said(&reject_words("Line", reject))) } } }
             @if rest > 0 { p.soft { "and " (number(rest)) " more" } }
         }
@@ -58,8 +62,8 @@ fn said(words: &Words) -> Markup {
     html! {
         @for span in &words.0 {
             @match span {
-                Span::Text(ours) => (lines(ours)),
-                Span::Strong(ours) => strong { (lines(ours)) },
+                Span::Text(ours) => (lines(ours, None)),
+                Span::Strong(ours) => strong { (lines(ours, None)) },
                 Span::Value(value) => bdi { (visible(value)) },
                 Span::Code(code) => bdi.code { (visible(code)) },
             }

@@ -9,6 +9,7 @@ use crate::{
     api::UserSync,
     control::job::sync_job,
     model::{
+        counts::Counts,
         reject::{Reject, RejectCode},
         report::{ChangeAction, FileReport, GuardReport, Reports, SampleChange, Timings},
         secret::References,
@@ -50,6 +51,7 @@ fn report(mode: Mode, reason: Reason) -> RunReport {
             size: 1_234,
             sha256: Some("ab".repeat(32)),
             rows: Some(20),
+            correction: false,
         }),
         counts: Counts { read: 20, added: 2, updated: 1, unchanged: 16, rejected: 1, ..Counts::default() },
         guard: GuardReport::default(),
@@ -124,6 +126,45 @@ fn the_page_says_what_happened_and_loads_nothing() {
 }
 
 #[test]
+fn a_correction_says_that_it_is_one() {
+    let mut report = report(Mode::Import, Reason::CompletedWithRejects);
+    if let Some(file) = &mut report.file {
+        file.correction = true;
+    }
+    let text = made(&report, "E-mail");
+    for part in ["Correction for", "2 added, 1 updated, 1 still rejected", CORRECTION] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert!(!text.contains("Rows that passed"), "minRows doesn't apply");
+    report.mode = Mode::Simulation;
+    assert!(made(&report, "E-mail").contains("Simulation of a correction for"));
+}
+
+#[test]
+fn the_reader_is_led_to_what_there_is() {
+    let done = made(&report(Mode::Import, Reason::CompletedWithRejects), "E-mail");
+    for part in
+        ["<a href=\"#changes\">added</a>", "<a href=\"#rejects\">rejected</a>", "put that file where the others"]
+    {
+        assert!(done.contains(part), "{part}");
+    }
+    assert!(!done.contains("type=\"radio\""), "all changes are of one kind");
+    let mut held = report(Mode::Import, Reason::Held);
+    held.guard =
+        GuardReport { held: true, reasons: vec!["`maxRemovals: 1` allows 1".into()], ..GuardReport::default() };
+    let held = made(&held, "E-mail");
+    for part in ["Rows that would be rejected", "put that in its place", "<code>maxRemovals: 1</code> allows 1"] {
+        assert!(held.contains(part), "{part}");
+    }
+    let mut nothing = RunReport { file: None, counts: Counts::default(), ..report(Mode::Import, Reason::NoFile) };
+    nothing.message = "no file in /in matches `a_*.csv` (1 name there)".into();
+    let nothing = made(&nothing, "E-mail");
+    for part in ["There was no file to import", "No file in /in matches <code>a_*.csv</code>", "and ask again"] {
+        assert!(nothing.contains(part), "{part}");
+    }
+}
+
+#[test]
 fn each_end_has_its_own_head() {
     let cases = [
         (Mode::Import, Reason::Completed, "Imported"),
@@ -131,7 +172,7 @@ fn each_end_has_its_own_head() {
         (Mode::Import, Reason::Held, "Nothing was written: a safeguard holds it"),
         (Mode::Import, Reason::InvalidFile, "Nothing was imported"),
         (Mode::Simulation, Reason::TargetInvalid, "The simulation failed"),
-        (Mode::Import, Reason::NoFile, "No file"),
+        (Mode::Import, Reason::NoFile, "There was no file to import"),
     ];
     for (mode, reason, head) in cases {
         let mut report = report(mode, reason);

@@ -6,12 +6,15 @@ use super::{
         blocks::{Block, Words},
         mail::{self, Mood},
         plain::plain,
-        text::{number, visible},
+        text::{lower, number, visible},
     },
-    About, attached, subject,
-    summary::{end, file},
+    About, attached,
+    happened::file,
+    subject,
+    summary::end,
 };
 use crate::model::{
+    counts::Counts,
     letter::{Attachment, Letter, LetterKind},
     reason::Verdict,
     reject::Reject,
@@ -57,22 +60,37 @@ fn rows(n: u64) -> String {
 
 /// Some rows were refused.
 fn rejected(report: &RunReport) -> Vec<Block> {
-    let counts = &report.counts;
-    let some = match counts.rejected {
-        n if n == counts.read => "None of the rows".to_owned(),
-        n => format!("{} of the {}", number(n), rows(counts.read)),
-    };
-    let words = if report.reason.verdict() == Verdict::Held {
-        Words::new("Nothing of ")
-            .and(file(report))
-            .text(format!(" is imported yet: somebody has to look at it first. {some} would be rejected as they are."))
-    } else if counts.rejected == counts.read {
-        Words::new(format!("{some} of ")).and(file(report)).text(" could be imported.")
-    } else {
-        let (verb, rest) = if counts.rejected == 1 { ("was", "The others are") } else { ("were", "The others are") };
-        Words::new(format!("{some} in "))
-            .and(file(report))
-            .text(format!(" {verb} not imported, because something is wrong with them. {rest} done."))
+    let Counts { read, filtered, rejected, .. } = report.counts;
+    let (was, are, they_are) = if rejected == 1 { ("was", "is", "it is") } else { ("were", "are", "they are") };
+    let them = if rejected == 1 { "it" } else { "them" };
+    let of = |n: u64| format!("{} of the {}", number(n), rows(read));
+    let words = match report.reason.verdict() {
+        Verdict::Held => {
+            let would = match rejected {
+                all if all == read => "None of its rows can be imported as they are.".to_owned(),
+                some => format!("{} would be rejected as {they_are}.", of(some)),
+            };
+            let words = Words::new("Nothing of ").and(file(report));
+            words.text(format!(" is imported yet: somebody has to look at it first. {would}"))
+        }
+        _ if rejected == read => {
+            let yet = if report.correction() { " yet" } else { "" };
+            Words::new("None of the rows of ").and(file(report)).text(format!(" could be imported{yet}."))
+        }
+        _ if report.correction() => {
+            let imported = read.saturating_sub(rejected + filtered);
+            let now = if imported == 1 { "is" } else { "are" };
+            Words::new(format!("{} in ", of(imported))).and(file(report)).text(format!(
+                " {now} imported now. {} {are} still rejected, because something is wrong with {them} yet.",
+                number(rejected)
+            ))
+        }
+        _ => {
+            let rest = if read.saturating_sub(rejected) == 1 { "The other one is" } else { "The others are" };
+            Words::new(format!("{} in ", of(rejected)))
+                .and(file(report))
+                .text(format!(" {was} not imported, because something is wrong with {them}. {rest} done."))
+        }
     };
     vec![Block::Notice(words)]
 }
@@ -145,21 +163,13 @@ fn example(reject: &Reject) -> Words {
     words.text(format!("{message}{end}"))
 }
 
-/// A sentence as it goes on behind a colon.
-fn lower(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
-}
-
 /// How the rows are corrected and sent again.
 fn correct(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample, about: &About, attachment: &Attachment) {
     blocks.push(Block::Heading("How to correct them"));
     if report.reason.verdict() == Verdict::Held {
-        blocks.push(Block::Para(
-            Words::new("The rejected rows are attached as ")
-                .value(&attachment.name)
-                .text(", each with its reason in the last column. Correct them in your own file, and send that again."),
-        ));
+        blocks.push(Block::Para(Words::new("The rejected rows are attached as ").value(&attachment.name).text(
+            ", each with its reason in the last column. Correct them in the file that you sent, and send that again.",
+        )));
     } else {
         let unreadable = sample.kinds.iter().any(|kind| kind.code.key_unreadable());
         let emptied = if unreadable {

@@ -16,6 +16,9 @@ use crate::{
 pub const CORRECTION: &str =
     "It is a rejects file that came back: its rows alone count, all other users stay as they are.";
 
+/// How many names of the folder are listed.
+const NAMES: usize = 10;
+
 /// What came of the file.
 pub fn happened(report: &RunReport) -> Vec<Block> {
     let mut blocks = came_to(report);
@@ -62,9 +65,14 @@ fn came_to(report: &RunReport) -> Vec<Block> {
 fn no_file(report: &RunReport) -> Vec<Block> {
     let mut blocks = vec![Block::Notice(Words::new(format!("There was nothing to import: {}.", report.message)))];
     if let Some(looked) = report.looked.as_ref().filter(|looked| !looked.names.is_empty()) {
-        let names = looked.names.iter().take(10);
+        let names = looked.names.iter().take(NAMES);
         blocks.push(Block::Heading("What lies in the folder"));
         blocks.push(Block::List(names.map(|name| Words::of(&name.name).text(format!(": {}", name.why))).collect()));
+        let rest = looked.more + looked.names.len().saturating_sub(NAMES) as u64;
+        if rest > 0 {
+            let names = if rest == 1 { "name" } else { "names" };
+            blocks.push(Block::Faint(Words::new(format!("and {} more {names}", number(rest)))));
+        }
     }
     blocks
 }

@@ -9,13 +9,15 @@ use super::{
         summary::{reject_words, would},
         text::{bytes, duration, number, visible},
     },
-    About, attached, subject,
+    About, attached,
+    happened::happened,
+    subject,
 };
 use crate::{
     api::Mode,
     model::{
         counts::Counts,
-        letter::{Letter, LetterKind},
+        letter::{Attachment, Letter, LetterKind},
         reason::{Reason, Verdict},
         report::{Reports, RunReport, Sample},
     },
@@ -27,16 +29,9 @@ pub fn summary(report: &RunReport, sample: &Sample, about: &About) -> Letter {
     let mut blocks = happened(report);
     next_step(&mut blocks, report, about);
     counts(&mut blocks, report);
-    changes(&mut blocks, report, sample, !attachments.is_empty());
+    changes(&mut blocks, report, sample, attachments.first());
     rejects(&mut blocks, report, sample);
     facts(&mut blocks, report, about);
-    if attachments.iter().any(|attachment| attachment.cut) {
-        let words = Words::new("The changes are more than 5 MiB: the attachment has the first of them only.");
-        blocks.push(Block::Faint(match &report.reports.changes {
-            Some(place) => words.text(" All of them are in ").code(place).text("."),
-            None => words,
-        }));
-    }
     let (title, end) = (subject::summary(report), end(report));
     Letter {
         kind: LetterKind::Summary,
@@ -67,6 +62,7 @@ pub fn mood(report: &RunReport) -> Mood {
     match (report.reason.verdict(), report.mode) {
         (Verdict::Failed, _) => Mood::Bad,
         (Verdict::Held, _) | (_, Mode::Simulation) => Mood::Asking,
+        (Verdict::Completed, _) if report.reason == Reason::NoFile => Mood::Asking,
         (Verdict::Rejects, Mode::Import) => Mood::Mixed,
         (Verdict::Completed, Mode::Import) => Mood::Good,
     }
@@ -75,88 +71,6 @@ pub fn mood(report: &RunReport) -> Mood {
 /// Who says this.
 pub fn end(report: &RunReport) -> String {
     format!("UserSync sent this by itself about run {} of {}.", visible(&report.run), visible(&report.sync))
-}
-
-/// The file in a sentence.
-pub fn file(report: &RunReport) -> Words {
-    match &report.file {
-        Some(file) => Words::new("the file ").value(&file.name),
-        None => Words::new("the file"),
-    }
-}
-
-/// `12 users were added`, `1 row was rejected`
-fn happened(report: &RunReport) -> Vec<Block> {
-    let simulation = report.mode == Mode::Simulation;
-    match (report.reason.verdict(), report.reason) {
-        (Verdict::Failed, _) => {
-            let what = if simulation { "The simulation failed: " } else { "Nothing was imported: " };
-            vec![Block::Notice(Words::new(what).and(Words::new(&report.message)))]
-        }
-        (Verdict::Held, _) => {
-            let held = if simulation {
-                Words::new("Nothing was written: this was a simulation. An import of ")
-                    .and(file(report))
-                    .text(" would wait for a person, because of a safeguard:")
-            } else {
-                Words::new("Nothing was written. A safeguard holds ")
-                    .and(file(report))
-                    .text(" until a person has looked at it:")
-            };
-            vec![Block::Notice(held), Block::List(report.guard.reasons.iter().map(Words::new).collect())]
-        }
-        (_, Reason::NoFile) => no_file(report),
-        _ if simulation => vec![Block::Notice(
-            Words::new("Nothing was written: this was a simulation. An import of ")
-                .and(file(report))
-                .text(format!(" {}.", sentence(&report.counts, true)))
-                .text(" Whether the database takes each row, only the import shows."),
-        )],
-        _ => vec![Block::Notice(
-            Words::new("UserSync has imported ")
-                .and(file(report))
-                .text(format!(": {}.", sentence(&report.counts, false))),
-        )],
-    }
-}
-
-/// What lay in the folder instead.
-fn no_file(report: &RunReport) -> Vec<Block> {
-    let mut blocks = vec![Block::Notice(Words::new(format!("There was nothing to import: {}.", report.message)))];
-    if let Some(looked) = report.looked.as_ref().filter(|looked| !looked.names.is_empty()) {
-        let names = looked.names.iter().take(10);
-        blocks.push(Block::Heading("What lies in the folder"));
-        blocks.push(Block::List(names.map(|name| Words::of(&name.name).text(format!(": {}", name.why))).collect()));
-    }
-    blocks
-}
-
-/// `12 users were added, 3 updated, and 1 row was rejected`, of a simulation `would add 12 users, update 3 and …`.
-fn sentence(counts: &Counts, would: bool) -> String {
-    let users = |n: u64| if n == 1 { "1 user".to_owned() } else { format!("{} users", number(n)) };
-    let rows = |n: u64| if n == 1 { "1 row".to_owned() } else { format!("{} rows", number(n)) };
-    let was = |n: u64| if n == 1 { "was" } else { "were" };
-    let changed =
-        [(counts.added, "added", "add"), (counts.updated, "updated", "update"), (counts.removed, "removed", "remove")];
-    let mut parts: Vec<String> = Vec::new();
-    for (n, done, to_do) in changed.into_iter().filter(|(n, ..)| *n > 0) {
-        parts.push(match (would, parts.is_empty()) {
-            (true, _) => format!("{to_do} {}", users(n)),
-            (false, true) => format!("{} {} {done}", users(n), was(n)),
-            (false, false) => format!("{} {done}", number(n)),
-        });
-    }
-    let rejected = counts.rejected;
-    match (would, parts.is_empty(), rejected) {
-        (true, true, 0) => "would change nothing".to_owned(),
-        (true, true, n) => format!("would change nothing and reject {}", rows(n)),
-        (true, false, 0) => format!("would {}", parts.join(", ")),
-        (true, false, n) => format!("would {}, and reject {}", parts.join(", "), rows(n)),
-        (false, true, 0) => "nothing had to be changed".to_owned(),
-        (false, true, n) => format!("nothing had to be changed, and {} {} rejected", rows(n), was(n)),
-        (false, false, 0) => parts.join(", "),
-        (false, false, n) => format!("{}, and {} {} rejected", parts.join(", "), rows(n), was(n)),
-    }
 }
 
 /// What the reader can do about it.
@@ -245,7 +159,7 @@ pub fn counted(report: &RunReport) -> Vec<Count> {
     all.into_iter().filter(|(.., shown)| *shown).map(|(name, n, kind, _)| Count { name, n, kind }).collect()
 }
 
-fn changes(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample, attached: bool) {
+fn changes(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample, attached: Option<&Attachment>) {
     if sample.changes.is_empty() || report.reason.verdict() == Verdict::Failed {
         return;
     }
@@ -254,8 +168,19 @@ fn changes(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample, attache
     let all = report.counts.added + report.counts.updated + report.counts.removed;
     let rest = all.saturating_sub(sample.changes.len() as u64);
     if rest > 0 {
-        let place = if attached { "the attached file and in the report" } else { "the report" };
+        let place = if attached.is_some_and(|attached| !attached.cut) {
+            "the attached file and in the report"
+        } else {
+            "the report"
+        };
         blocks.push(Block::Faint(Words::new(format!("and {} more: all of them are in {place}", number(rest)))));
+    }
+    if attached.is_some_and(|attached| attached.cut) {
+        let words = Words::new("The changes are more than 5 MiB: the attachment has the first of them only.");
+        blocks.push(Block::Faint(match &report.reports.changes {
+            Some(place) => words.text(" All of them are in ").code(place).text("."),
+            None => words,
+        }));
     }
 }
 
@@ -263,11 +188,7 @@ fn rejects(blocks: &mut Vec<Block>, report: &RunReport, sample: &Sample) {
     if sample.rejects.is_empty() {
         return;
     }
-    blocks.push(Block::Heading(if report.mode == Mode::Simulation {
-        "Rows that would be rejected"
-    } else {
-        "Rejected rows"
-    }));
+    blocks.push(Block::Heading(if would(report) { "Rows that would be rejected" } else { "Rejected rows" }));
     blocks.push(Block::List(sample.rejects.iter().map(|reject| reject_words("Line", reject)).collect()));
     let rest = report.counts.rejected.saturating_sub(sample.rejects.len() as u64);
     if rest > 0 {

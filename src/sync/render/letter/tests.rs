@@ -1,5 +1,7 @@
-//! Letters against texts that a person has read (`golden/letters`, `UPDATE=1` writes them anew); that both parts say the same;
-//! who is told what; what strangers' values can do.
+//! Letters against texts that a person has read (`golden/letters`, `UPDATE=1` writes them anew); that both parts say the same.
+
+mod hostile;
+mod wanted;
 
 use std::path::{Path, PathBuf};
 
@@ -38,6 +40,7 @@ fn report(mode: Mode, reason: Reason) -> RunReport {
             size: 145_678,
             sha256: Some("ab12".repeat(16)),
             rows: Some(1_020),
+            correction: false,
         }),
         counts: Counts { read: 1_020, added: 12, updated: 3, unchanged: 1_002, rejected: 3, ..Counts::default() },
         guard: GuardReport::default(),
@@ -186,7 +189,7 @@ fn a_held_import() {
     report.counts.removed = 412;
     report.guard = GuardReport {
         held: true,
-        reasons: vec!["would remove 412 of 1000 active users; `safeguards.maxRemovals: \"10%\"` allows 100".into()],
+        reasons: vec!["would remove 412 of 1,000 active users; `safeguards.maxRemovals: \"10%\"` allows 100".into()],
         emptied: 0,
         removals: 412,
     };
@@ -260,102 +263,6 @@ fn nothing_to_do_and_no_file() {
 }
 
 #[test]
-fn who_is_told_what() {
-    use LetterKind::{FailedImport, Summary};
-    let changed = Counts { read: 10, added: 1, ..Counts::default() };
-    let rejected = Counts { read: 10, rejected: 1, unchanged: 9, ..Counts::default() };
-    let same = Counts { read: 10, unchanged: 10, ..Counts::default() };
-    let none = Counts::default();
-    use MailWhen::{Always, OnChange, OnFailure};
-    use Mode::{Import, Simulation};
-    // (when, requested, mode, reason, counts) → kinds
-    let cases: &[(MailWhen, bool, Mode, Reason, Counts, &[LetterKind])] = &[
-        (Always, false, Import, Reason::Completed, same, &[Summary]),
-        (OnChange, false, Import, Reason::Completed, same, &[]),
-        (OnChange, false, Import, Reason::Completed, changed, &[Summary]),
-        (OnFailure, false, Import, Reason::Completed, changed, &[]),
-        (OnFailure, false, Import, Reason::Held, changed, &[Summary]),
-        (OnFailure, false, Import, Reason::Held, rejected, &[Summary, FailedImport]),
-        (OnFailure, false, Import, Reason::SourceDenied, none, &[Summary, FailedImport]),
-        (OnFailure, false, Import, Reason::CompletedWithRejects, rejected, &[FailedImport]),
-        (OnChange, false, Import, Reason::CompletedWithRejects, rejected, &[FailedImport]),
-        (Always, false, Import, Reason::CompletedWithRejects, rejected, &[Summary, FailedImport]),
-        (Always, false, Simulation, Reason::CompletedWithRejects, rejected, &[Summary]),
-        (Always, false, Simulation, Reason::InvalidFile, none, &[Summary]),
-        (OnFailure, false, Simulation, Reason::Held, rejected, &[Summary]),
-        (Always, false, Import, Reason::NoFile, none, &[]),
-        (Always, true, Import, Reason::NoFile, none, &[Summary]),
-        (Always, true, Simulation, Reason::NoFile, none, &[Summary]),
-        (OnChange, true, Import, Reason::NoFile, none, &[]),
-        (Always, false, Import, Reason::ApprovalOutdated, none, &[Summary]),
-        (Always, false, Import, Reason::AlreadyApplied, changed, &[]),
-        (Always, false, Import, Reason::Stopped, none, &[]),
-        (Always, false, Import, Reason::Refused, none, &[]),
-    ];
-    for (when, requested, mode, reason, counts, expected) in cases {
-        let about = About { when: *when, requested: *requested, ..about() };
-        assert_eq!(
-            wanted(*mode, *reason, counts, &about),
-            *expected,
-            "{when:?} {requested} {mode:?} {reason} {counts:?}"
-        );
-        let nobody = About { to_anyone: false, failed_import_to_anyone: false, ..about.clone() };
-        assert_eq!(wanted(*mode, *reason, counts, &nobody), []);
-    }
-    let quiet = About { simulations: false, ..about() };
-    assert_eq!(wanted(Simulation, Reason::Completed, &changed, &quiet), []);
-    assert_eq!(wanted(Import, Reason::Completed, &changed, &quiet), [Summary]);
-}
-
-#[test]
-fn strangers_write_nothing_of_ours() {
-    let evil = [
-        "<script>alert(1)</script>",
-        "\"><img src=x onerror=alert(1)>",
-        "a\r\nBcc: eve@example.com\r\n\r\nhello",
-        "\u{202e}gnp.exe\u{200b}",
-        "=HYPERLINK(\"http:evil\")",
-        "\u{1b}[2J\u{0}",
-        "</style></td></table>",
-        "&lt;b&gt;",
-    ];
-    for value in evil.into_iter().map(str::to_owned).chain(["x".repeat(1 << 20)]) {
-        let mut report = report(Mode::Import, Reason::CompletedWithRejects);
-        report.sync = format!("hr {value}");
-        report.run.clone_from(&value);
-        report.message.clone_from(&value);
-        report.warnings.push(value.clone());
-        if let Some(file) = &mut report.file {
-            file.name.clone_from(&value);
-        }
-        let reject = reject(3, RejectCode::Required, Some(&value), &value, &value);
-        let kind = RejectKind { code: reject.code, column: Some(value.clone()), count: 1, first: vec![reject.clone()] };
-        let sample = Sample {
-            changes: vec![change(ChangeAction::Updated, &value, Some(2), &[(&value, &value, &value)])],
-            rejects: vec![reject],
-            kinds: vec![kind],
-        };
-        let staged = vec![("changes.csv.gz".to_owned(), 1), (format!("{value}_rejects.csv"), 1)];
-        for reason in [Reason::CompletedWithRejects, Reason::InvalidFile, Reason::Held] {
-            report.reason = reason;
-            for letter in letters(&report, &sample, &About { staged: staged.clone(), ..about() }) {
-                assert!(!letter.subject.contains(|c: char| c.is_control() || c == '\u{202e}'), "{:?}", letter.subject);
-                assert!(letter.subject.chars().count() <= 200);
-                assert!(letter.text.chars().all(|c| c == '\n' || !c.is_control()), "{}", letter.text);
-                for part in [&letter.text, &letter.html] {
-                    assert!(!part.contains(['\u{202e}', '\u{200b}', '\u{1b}']));
-                }
-                for tag in ["<script", "<img", "</style></td>", "<b>"] {
-                    assert!(!letter.html.contains(tag), "{tag}");
-                }
-                let names = letter.attachments.iter().map(|attachment| attachment.name.as_str());
-                assert!(!names.collect::<String>().contains(|c: char| c.is_control() || "/\\\u{202e}".contains(c)));
-            }
-        }
-    }
-}
-
-#[test]
 fn what_is_cut_says_so() {
     let staged = vec![("changes.csv.gz".to_owned(), 6 << 20), ("userdata_1_rejects.csv".to_owned(), 9 << 20)];
     let about = About { staged, ..about() };
@@ -363,5 +270,91 @@ fn what_is_cut_says_so() {
     for letter in letters {
         assert!(letter.attachments.iter().all(|attachment| attachment.cut));
         assert!(letter.text.contains("5 MiB") && letter.html.contains("5 MiB"), "{}", letter.text);
+    }
+}
+
+/// The report of a rejects file that came back.
+fn correction(mode: Mode, counts: Counts) -> RunReport {
+    let reason = if counts.rejected > 0 { Reason::CompletedWithRejects } else { Reason::Completed };
+    let file = FileReport {
+        name: "userdata_1_rejects.csv".into(),
+        size: 812,
+        sha256: None,
+        rows: Some(counts.read),
+        correction: true,
+    };
+    let mut report = RunReport { file: Some(file), counts, ..report(mode, reason) };
+    report.reports.rejects = report.reports.rejects.map(|place| place.replace("_rejects", "_rejects_rejects"));
+    report
+}
+
+#[test]
+fn a_correction() {
+    let about = About { staged: vec![("userdata_1_rejects_rejects.csv".into(), 300)], ..about() };
+    let partly = Counts { read: 12, added: 2, unchanged: 1, rejected: 9, ..Counts::default() };
+    let sample = Sample { changes: vec![change(ChangeAction::Added, "E7", Some(2), &[])], ..sample() };
+    let letters = golden("correction", &correction(Mode::Import, partly), &sample, &about);
+    let said: Vec<_> = letters.iter().map(|letter| letter.subject.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "hr correction: 2 added, 9 still rejected",
+            "hr: 9 of 12 corrected rows still rejected (userdata_1_rejects.csv)"
+        ]
+    );
+    let all = Counts { read: 12, added: 12, ..Counts::default() };
+    let letters = super::letters(&correction(Mode::Import, all), &sample, &about);
+    let said: Vec<_> = letters.iter().map(|letter| letter.subject.as_str()).collect();
+    assert_eq!(said, ["hr correction: 12 added"], "those who sent it hear of it only if there is something left to do");
+    let letters = super::letters(&correction(Mode::Simulation, partly), &sample, &about);
+    assert_eq!(letters[0].subject, "hr simulation of a correction: would add 2, still reject 9");
+    let text = letters[0].text.replace('\n', " ");
+    assert!(text.contains("would add 2 users, and still reject 9 rows."), "{text}");
+}
+
+/// What those who sent a file are told first, in one line.
+fn told(report: &RunReport) -> String {
+    let letters = letters(report, &sample(), &about());
+    let letter = letters.iter().find(|letter| letter.kind == LetterKind::FailedImport).unwrap();
+    letter.text.split("\n\n").nth(1).unwrap().replace('\n', " ")
+}
+
+#[test]
+fn one_row_is_spoken_of_as_one() {
+    let counts = |read, rejected| Counts { read, rejected, unchanged: read - rejected, ..Counts::default() };
+    let first =
+        |reason, read, rejected| told(&RunReport { counts: counts(read, rejected), ..report(Mode::Import, reason) });
+    let cases = [
+        (first(Reason::CompletedWithRejects, 1, 1), "None of the rows of the file userdata_1.csv could be imported."),
+        (
+            first(Reason::CompletedWithRejects, 2, 1),
+            "1 of the 2 rows in the file userdata_1.csv was not imported, because something is wrong with it. The other one is done.",
+        ),
+        (
+            first(Reason::CompletedWithRejects, 9, 2),
+            "2 of the 9 rows in the file userdata_1.csv were not imported, because something is wrong with them. The others are done.",
+        ),
+        (
+            first(Reason::Held, 2, 2),
+            "Nothing of the file userdata_1.csv is imported yet: somebody has to look at it first. None of its rows can be imported \
+             as they are.",
+        ),
+        (
+            first(Reason::Held, 2, 1),
+            "Nothing of the file userdata_1.csv is imported yet: somebody has to look at it first. 1 of the 2 rows would be rejected \
+             as it is.",
+        ),
+        (
+            told(&correction(Mode::Import, counts(2, 1))),
+            "1 of the 2 rows in the correction userdata_1_rejects.csv is imported now. 1 is still rejected, because something is \
+             wrong with it yet.",
+        ),
+        (
+            told(&correction(Mode::Import, counts(1, 1))),
+            "None of the rows of the correction userdata_1_rejects.csv could be imported yet.",
+        ),
+    ];
+    for (found, wanted) in cases {
+        assert_eq!(found, wanted);
     }
 }
