@@ -14,7 +14,7 @@ use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 use self::{
     folder::Folder,
-    s3::{Bucket, S3},
+    s3::{Bucket, S3, credentials_in},
 };
 use crate::ports::{ReportError, ReportStore};
 
@@ -70,7 +70,7 @@ pub enum FetchError {
     Environment(String),
     /// The bucket can't be used, or gives no such file.
     #[error(transparent)]
-    Store(#[from] ReportError),
+    Store(ReportError),
 }
 
 /// A file of a report by its address, `s3://BUCKET/PREFIX/NAMESPACE/SYNC/RUN/NAME`, as a status has it. None: it is not there.
@@ -79,9 +79,12 @@ pub async fn fetch(address: &str) -> Result<Option<Vec<u8>>, FetchError> {
     let rest = address.strip_prefix("s3://").unwrap_or_default();
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     let unread = |why: String| format!("{address} can't be read: {why}");
-    let bucket = Bucket::parse(bucket).map_err(|why| ReportError(unread(why)))?;
+    let bucket = Bucket::parse(bucket).map_err(|why| FetchError::Store(ReportError(unread(why))))?;
     let store = S3::connected(bucket, &environment).map_err(|why| FetchError::Environment(unread(why)))?;
-    Ok(store.get(key).await?)
+    store.get(key).await.map_err(|why| match credentials_in(&environment) {
+        true => FetchError::Store(why),
+        false => FetchError::Environment(why.0),
+    })
 }
 
 /// What a variable holds; an empty one holds nothing.

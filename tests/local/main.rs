@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../cli/world.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with the tests of the command line")]
 mod world;
 
 mod daemon;

@@ -1,33 +1,22 @@
 //! What goes, and what never does.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use usersync::{
-    api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncSpec, UserSyncStatus},
+    api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncSpec},
     control::told::{at_work, failed},
     engine::expire,
-    model::{event::Event, reason::Reason, secret::References, sync::Key, view::View},
-    ports::{Host, HostError, ReportStore},
+    model::{reason::Reason, sync::Key},
+    ports::ReportStore,
     reports::folder::Folder,
 };
 
 use crate::{
     gateway::Gateway,
     scene::{OTHER, RUN, hr, staged, store},
+    still::Still,
 };
-
-/// Knows the runs of the syncs that there are, and is asked for nothing else.
-#[derive(Default)]
-struct Known {
-    runs: BTreeMap<Key, Vec<UserSyncRun>>,
-    unreachable: BTreeSet<Key>,
-}
 
 const SPEC: &str =
     "{source: {directory: {path: in}}, mapping: {userId: {column: id}}, report: {email: {smtp: {name: smtp},
@@ -44,46 +33,6 @@ fn run(name: &str, status: UserSyncRunStatus) -> UserSyncRun {
 
 fn key(namespace: &str, name: &str) -> Key {
     Key { namespace: namespace.into(), name: name.into() }
-}
-
-#[async_trait]
-impl Host for Known {
-    async fn cached(&self, _: &Key) -> Result<Option<View>, HostError> {
-        panic!("what may lag behind says nothing")
-    }
-
-    async fn live(&self, key: &Key) -> Result<Option<View>, HostError> {
-        if self.unreachable.contains(key) {
-            return Err(HostError::Refused("the right to read it is missing".into()));
-        }
-        let Some(runs) = self.runs.get(key).cloned() else { return Ok(None) };
-        let sync = Ok(UserSync::new(&key.name, serde_yaml::from_str(SPEC).unwrap()));
-        Ok(Some(View { sync, runs, live: true, target_required: false, bounds: None }))
-    }
-
-    async fn write_status(&self, _: &ObjectMeta, _: &UserSyncStatus) -> Result<Option<String>, HostError> {
-        panic!("nothing is written")
-    }
-
-    async fn create_run(&self, _: &UserSyncRun) -> Result<(), HostError> {
-        panic!("nothing is written")
-    }
-
-    async fn write_run(&self, _: &ObjectMeta, _: &UserSyncRunStatus) -> Result<Option<String>, HostError> {
-        panic!("nothing is written")
-    }
-
-    async fn delete_run(&self, _: &ObjectMeta) -> Result<(), HostError> {
-        panic!("nothing is written")
-    }
-
-    async fn references(&self, _: &str, _: &UserSyncSpec) -> Result<References, HostError> {
-        panic!("no Secret is needed")
-    }
-
-    async fn tell(&self, _: &ObjectMeta, _: &Event) {
-        panic!("nobody is told")
-    }
 }
 
 #[tokio::test]
@@ -122,7 +71,9 @@ async fn only_the_old_reports_of_runs_that_need_them_no_more_go() {
         run(&name(3), owing),
         run(&name(4), told),
     ];
-    let host = Known { runs: [(key("people", "hr"), runs)].into(), unreachable: [key("closed", "hr")].into() };
+    let sync = UserSync::new("hr", serde_yaml::from_str(SPEC).unwrap());
+    let syncs = [(key("people", "hr"), (sync, runs))].into();
+    let host = Still { syncs, unreadable: [key("closed", "hr")].into(), ..Still::default() };
     let open = name(4);
     let unfinished = |sync: &Key, run: &str| sync.namespace == "people" && run == open;
     let before = now - SignedDuration::from_hours(48);

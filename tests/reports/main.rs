@@ -2,15 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../local/daemon.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with the tests of local mode")]
 mod daemon;
 #[path = "../support/gateway.rs"]
 mod gateway;
 #[path = "../support/smtp.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with the tests of mail")]
 mod smtp;
+#[path = "../support/still.rs"]
+mod still;
 #[path = "../cli/world.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with the tests of the command line")]
 mod world;
 
 mod bucket;

@@ -53,7 +53,6 @@ struct Supervisor {
 #[derive(Default)]
 pub struct Builder {
     audited: bool,
-    controllers: bool,
     node: bool,
 }
 
@@ -299,12 +298,6 @@ impl Builder {
         self
     }
 
-    /// With Kubernetes' own controllers, as for garbage collection and the end of namespaces. (The build of the node has them.)
-    pub fn controllers(mut self) -> Self {
-        self.controllers = true;
-        self
-    }
-
     /// With a node, in namespaces of its own: pods run. Needs root.
     pub fn node(mut self) -> Self {
         self.node = true;
@@ -316,15 +309,13 @@ impl Builder {
             !self.node || super::sshd::is_root(),
             "a node needs namespaces of its own: run this test as root (`sudo tests/run`)"
         );
-        let programs = build(self.controllers || self.node);
+        let programs = build(self.node);
         // A port that was free may be taken by somebody else a moment later.
         for _ in 0..10 {
             let cluster = self.launch(programs.clone());
             if cluster.is_ready() {
-                if self.controllers || self.node {
-                    cluster.order("controller-manager");
-                }
                 if self.node {
+                    cluster.order("controller-manager");
                     cluster.start_node();
                 }
                 return cluster;

@@ -241,11 +241,6 @@ pub fn sql(url: &str, text: &str) -> String {
     output
 }
 
-/// The same where it may fail: whether it was done, and what was printed or the error.
-pub fn try_sql(url: &str, text: &str) -> (bool, String) {
-    psql(url, text)
-}
-
 fn psql(url: &str, text: &str) -> (bool, String) {
     let mut psql = Command::new(program_path("psql"));
     psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"]);

@@ -6,4 +6,6 @@ mod finish;
 mod look;
 mod probe;
 mod run;
+#[path = "../support/still.rs"]
+mod still;
 mod world;

@@ -56,7 +56,7 @@ async fn the_references_are_read_without_a_login_too() {
     assert_eq!(world.probe(&sync, true).await.unwrap().references, before.references);
     world.secret("users-db", "url", "sqlite:other.db");
     assert_ne!(world.probe(&sync, false).await.unwrap().references, before.references);
-    world.host.0.lock().unwrap().clear();
+    world.host.secrets.lock().unwrap().clear();
     let found = world.probe(&sync, false).await.unwrap().found.unwrap();
     assert_eq!(reason(&found.source), Some(Reason::ReferenceMissing), "that is found out without a login");
     let mut elsewhere = sync;

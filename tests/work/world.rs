@@ -1,85 +1,35 @@
 //! A host in memory, a folder to upload to, an SQLite database to write to, and a worker for them.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
-use async_trait::async_trait;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row, sqlite::SqlitePool};
 use usersync::{
-    api::{UserSync, UserSyncRun, UserSyncRunStatus, UserSyncSpec, UserSyncStatus},
+    api::{UserSync, UserSyncRun, UserSyncRunStatus},
     app::Worker,
     control::cause::{ended, run_of},
     model::{
-        event::Event,
         file::Fetched,
         job::Bounds,
         progress::Progress,
-        secret::{References, Secret},
-        sync::{Candidate, Cause, Failure, Fitness, Key, Tried, Unfinished},
-        view::{Order, View},
+        sync::{Candidate, Cause, Failure, Fitness, Tried, Unfinished},
+        view::Order,
     },
-    ports::{Host, HostError, Watch, Work},
+    ports::{HostError, Watch, Work},
     reports::folder::Folder,
 };
 
-/// Has the Secrets of one namespace, and nothing else.
-#[derive(Default)]
-pub struct Memory(pub Mutex<BTreeMap<String, BTreeMap<String, String>>>);
-
-#[async_trait]
-impl Host for Memory {
-    async fn cached(&self, _: &Key) -> Result<Option<View>, HostError> {
-        Ok(None)
-    }
-
-    async fn live(&self, _: &Key) -> Result<Option<View>, HostError> {
-        Ok(None)
-    }
-
-    async fn write_status(&self, _: &ObjectMeta, _: &UserSyncStatus) -> Result<Option<String>, HostError> {
-        panic!("work writes no status")
-    }
-
-    async fn create_run(&self, _: &UserSyncRun) -> Result<(), HostError> {
-        panic!("work makes no run")
-    }
-
-    async fn write_run(&self, _: &ObjectMeta, _: &UserSyncRunStatus) -> Result<Option<String>, HostError> {
-        panic!("work writes no run")
-    }
-
-    async fn delete_run(&self, _: &ObjectMeta) -> Result<(), HostError> {
-        panic!("work deletes no run")
-    }
-
-    async fn references(&self, namespace: &str, _: &UserSyncSpec) -> Result<References, HostError> {
-        if namespace == "closed" {
-            return Err(HostError::Refused("the right to read Secrets is missing".to_owned()));
-        }
-        if namespace != "people" {
-            return Err(HostError::Unreachable(format!("asked for namespace {namespace}")));
-        }
-        let mut references = References::default();
-        for (name, keys) in &*self.0.lock().unwrap() {
-            let keys = keys.iter().map(|(key, value)| (key.clone(), Secret::new(value.clone()))).collect();
-            references.secrets.insert(name.clone(), keys);
-        }
-        Ok(references)
-    }
-
-    async fn tell(&self, _: &ObjectMeta, _: &Event) {}
-}
+use crate::still::Still;
 
 /// Everything that a sync needs.
 pub struct World {
     folder: tempfile::TempDir,
-    pub host: Arc<Memory>,
+    pub host: Arc<Still>,
     pub worker: Worker,
     pool: SqlitePool,
     runs: Mutex<u32>,
@@ -93,7 +43,7 @@ impl World {
         fs::create_dir_all(root.join("people/inbox")).unwrap();
         let url = format!("sqlite://{}?mode=rwc", root.join("people/users.db").display());
         let pool = SqlitePool::connect(&url).await.unwrap();
-        let host = Arc::new(Memory::default());
+        let host = Arc::new(Still::default());
         let (data, reports) = (folder.path().join("data"), Arc::new(Folder::new(folder.path().join("reports"))));
         let below = Bounds::Below(root);
         let worker = Worker::new(host.clone(), "usersync".to_owned(), data, reports, move |_| below.clone());
@@ -130,7 +80,7 @@ impl World {
 
     /// Writes a Secret's key.
     pub fn secret(&self, name: &str, key: &str, value: &str) {
-        self.host.0.lock().unwrap().entry(name.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
+        self.host.secrets.lock().unwrap().entry(name.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
     }
 
     /// A sync with `patch` merged into its spec.

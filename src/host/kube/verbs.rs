@@ -137,7 +137,7 @@ impl Place for Cluster {
 
     async fn kept(&self, run: &UserSyncRun, kept: Kept) -> Result<Vec<u8>, PlaceError> {
         let place = kept.address(run)?;
-        if !may_be_of(run, &place) {
+        if !(place.starts_with('/') && may_be_of(run, &place)) {
             return Err(PlaceError::Failed(format!("the run's status names {place}, which is no file of its report")));
         }
         // In the operator's own pod, or where its volume is mounted, it is there.

@@ -119,6 +119,11 @@ fn endpoint(environment: Environment<'_>) -> Result<Option<Url>, String> {
     Ok(Some(url))
 }
 
+/// Whether the environment says who asks. Else it is the role of the machine, if that has one.
+pub(in crate::reports) fn credentials_in(environment: Environment<'_>) -> bool {
+    !matches!(credentials(environment, true).as_deref(), Ok([]))
+}
+
 /// What says who asks: keys, or the role of a service account, a task or, at Amazon, of the machine.
 fn credentials(environment: Environment<'_>, amazon: bool) -> Result<Vec<(AmazonS3ConfigKey, String)>, String> {
     use AmazonS3ConfigKey as Is;
@@ -215,6 +220,12 @@ mod tests {
         let account =
             [("AWS_WEB_IDENTITY_TOKEN_FILE", "/token"), ("AWS_ROLE_ARN", "arn"), ("AWS_REGION", "eu-central-1")];
         assert_eq!(tried(&account), Ok(amazon));
+        for (variables, says) in [(&KEYS[..], true), (&account, true), (&[task], true), (&[("AWS_REGION", "x")], false)]
+        {
+            let environment =
+                |name: &str| variables.iter().find(|(is, _)| *is == name).map(|(_, value)| (*value).to_owned());
+            assert_eq!(credentials_in(&environment), says, "{variables:?}");
+        }
         let own = |address: &str| Ok((address.to_owned(), "us-east-1".to_owned()));
         assert_eq!(with(&[("AWS_ENDPOINT_URL", "https://s3.example.com/")]), own("https://s3.example.com"));
         let both = [("AWS_ENDPOINT_URL", "https://x.example.com"), ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000")];

@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use object_store::{Error, GetResult, ObjectStore, ObjectStoreExt, aws::AmazonS3, path::Path as Key};
 
 pub use self::bucket::Bucket;
+pub(super) use self::connect::credentials_in;
 use self::{connect::Server, errors::Words};
 use super::names::{WHOLE, folders, is_folder, is_report, located, plain_file, staged_names};
 use crate::{
