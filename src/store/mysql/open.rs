@@ -98,8 +98,8 @@ async fn standing(session: &mut Session, users: &Users, schema: &str) -> Result<
         in_schema(schema, SYNCS)
     );
     let rows = match session.rows("read the claims", &right, &sql).await {
-        // Another installation's.
-        Err(StoreError::Denied(_)) if schema != users.ledger_schema => return Ok(Vec::new()),
+        // Another installation's: not for us, on its way out, or of another form.
+        Err(StoreError::Denied(_) | StoreError::Invalid(_)) if schema != users.ledger_schema => return Ok(Vec::new()),
         rows => rows?,
     };
     let claims = rows.iter().map(|row| claim(row, schema)).collect::<Result<_, _>>();
