@@ -1,5 +1,5 @@
 //! A real MariaDB in a private folder, reached by a Unix socket, ended when the test process ends. Its programs come from
-//! `tests/databases/build`.
+//! `tests/databases/build`; or MySQL, whose folder `USERSYNC_MYSQL` names: `tests/databases/mysql`.
 
 use std::{
     fs,
@@ -83,7 +83,7 @@ impl Server {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(folder.join("data")).unwrap();
         fs::write(folder.join("cert.conf"), super::postgres::CERTIFICATE).unwrap();
-        fs::write(folder.join("init.sql"), ACCOUNTS).unwrap();
+        fs::write(folder.join("init.sql"), if is_mysql() { MYSQL_ACCOUNTS } else { ACCOUNTS }).unwrap();
         let user = unprivileged();
         if let Some((uid, gid)) = user {
             chown(&folder, Some(uid), Some(gid)).unwrap();
@@ -197,17 +197,26 @@ folder=$1
 shift
 cd "$folder"
 export LD_LIBRARY_PATH=$folder/programs/lib
-{
-    echo "create database mysql;"
-    echo "use mysql;"
-    echo "set @auth_root_socket=NULL;"
-    cat programs/share/mysql_system_tables.sql programs/share/mysql_performance_tables.sql \
-        programs/share/mysql_system_tables_data.sql
-} >system.sql
-programs/bin/mariadbd --no-defaults --bootstrap --datadir="$folder/data" --innodb-log-file-size=10M \
-    --innodb-buffer-pool-size=32M "$@" <system.sql >"$folder/log" 2>&1
+if [ -x programs/bin/mysqld ]; then
+    # The plainest way to prove a password: the client that comes with MariaDB knows no other.
+    program="mysqld --no-defaults --basedir=$folder/programs --default-authentication-plugin=mysql_native_password"
+    programs/bin/$program --initialize-insecure --datadir="$folder/data" "$@" >"$folder/log" 2>&1
+    # 8.0.15 knows no key exchange that is asked for today.
+    program="$program --mysqlx=OFF --skip-ssl"
+else
+    program="mariadbd --no-defaults"
+    {
+        echo "create database mysql;"
+        echo "use mysql;"
+        echo "set @auth_root_socket=NULL;"
+        cat programs/share/mysql_system_tables.sql programs/share/mysql_performance_tables.sql \
+            programs/share/mysql_system_tables_data.sql
+    } >system.sql
+    programs/bin/$program --bootstrap --datadir="$folder/data" --innodb-log-file-size=10M \
+        --innodb-buffer-pool-size=32M "$@" <system.sql >"$folder/log" 2>&1
+fi
 start() {
-    programs/bin/mariadbd --no-defaults --datadir="$folder/data" --socket="$folder/socket" --pid-file="$folder/pid" \
+    programs/bin/$program --datadir="$folder/data" --socket="$folder/socket" --pid-file="$folder/pid" \
         --skip-networking --init-file="$folder/init.sql" --innodb-log-file-size=50M --innodb-flush-log-at-trx-commit=0 \
         --innodb-buffer-pool-size=128M --max-connections=200 "$@" >>"$folder/log" 2>&1 </dev/null &
     server=$!
@@ -235,6 +244,17 @@ grant all on *.* to 'root'@'localhost' with grant option;
 create or replace user 'root'@'127.0.0.1' identified by 's3cret pass/word';
 grant all on *.* to 'root'@'127.0.0.1' with grant option;
 ";
+
+const MYSQL_ACCOUNTS: &str = "\
+alter user 'root'@'localhost' identified by 's3cret pass/word';
+create user if not exists 'root'@'127.0.0.1' identified by 's3cret pass/word';
+grant all on *.* to 'root'@'127.0.0.1' with grant option;
+";
+
+/// Whether the server is MySQL.
+pub fn is_mysql() -> bool {
+    std::env::var_os("USERSYNC_MYSQL").is_some()
+}
 
 /// Runs SQL and returns what it prints: cells separated by `|`, rows by line breaks.
 pub fn sql(url: &str, text: &str) -> String {
@@ -274,6 +294,9 @@ fn client(url: &str, text: &str) -> (bool, String) {
 fn programs() -> &'static Path {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
+        if let Some(folder) = std::env::var_os("USERSYNC_MYSQL") {
+            return PathBuf::from(folder);
+        }
         let build = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/databases/build");
         let output = Command::new(build).stderr(Stdio::inherit()).output().expect("tests/databases/build");
         assert!(output.status.success(), "tests/databases/build failed; what it said is above");

@@ -26,6 +26,7 @@ on_each_database! {
     unique_values_are_exchanged_by_many_who_are_far_apart
     what_cannot_be_exchanged_is_said_and_stops_nobody_else
     managers_come_and_go_in_any_order_and_in_circles
+    keys_that_the_index_takes_for_equal_are_one_user
     a_trigger_that_stores_something_else_is_named_and_not_run_again
     what_the_database_makes_by_itself_is_left_to_it
 }
@@ -257,6 +258,64 @@ async fn managers_come_and_go_in_any_order_and_in_circles(place: Place) {
     assert_eq!(table(&bench, select).await, ["a z", "b a", "c b", "d a", "y -", "z y"]);
 }
 
+async fn keys_that_the_index_takes_for_equal_are_one_user(place: Place) {
+    // A key's type; two ways to write one user's, the first in the table; and whether they are one.
+    let cases: &[(&str, [&str; 2], bool)] = match place.database {
+        Database::Postgres(_) => &[
+            ("citext", ["Ada", "ADA"], true),
+            ("citext", ["ada", "ada "], false),
+            ("char(9)", ["Ada", "Ada "], true),
+            ("char(9)", ["Ada", "ADA"], false),
+            ("text", ["Ada", "Ada "], false),
+            ("integer", ["7", "007"], true),
+        ],
+        Database::Mariadb(_) => &[
+            ("varchar(9) collate utf8mb4_general_ci", ["Ada", "\u{e1}DA"], true),
+            ("varchar(9) collate utf8mb4_general_ci", ["Ada", "Ada "], true),
+            ("varchar(9) collate utf8mb4_bin", ["Ada", "ADA"], false),
+            ("varchar(9) collate utf8mb4_bin", ["Ada", "Ada "], true),
+            ("varbinary(9)", ["\\x61", "\\x6120"], false),
+            ("decimal(9,2)", ["7", "7.000"], true),
+        ],
+        Database::Sqlite => &[
+            ("text collate nocase", ["Ada", "ADA"], true),
+            ("text collate nocase", ["\u{e1}da", "\u{c1}da"], false),
+            ("text collate rtrim", ["Ada", "Ada "], true),
+            ("text", ["Ada", "Ada "], false),
+            ("integer", ["7", "007"], true),
+        ],
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut spec = spec("Mirror", &["email"]);
+    spec["source"]["csv"] = json!({"trim": false});
+    let bench = place.bench(folder.path(), spec).await;
+    if let Database::Postgres(_) = place.database {
+        bench.execute("create extension if not exists citext").await;
+    }
+    for (kind, [first, second], one) in cases {
+        bench.execute(&format!("create table users (id {kind} not null primary key, email varchar(20))")).await;
+        let row = |id: &str, email: &str| vec![id.to_owned(), email.to_owned()];
+        let report = import(&bench, &["id", "email"], &[row(first, "a@x")]).await;
+        assert_eq!(report.counts, Counts { read: 1, added: 1, ..Counts::default() }, "{kind}: {report:?}");
+        // Written in the other way, and beside each other.
+        let report = import(&bench, &["id", "email"], &[row(second, "b@x"), row(first, "c@x")]).await;
+        let (expected, emails) = if *one {
+            (Counts { read: 2, updated: 1, rejected: 1, ..Counts::default() }, vec!["b@x"])
+        } else {
+            (Counts { read: 2, added: 1, updated: 1, ..Counts::default() }, vec!["b@x", "c@x"])
+        };
+        assert_eq!(report.counts, expected, "{kind} {first} {second}: {report:?}");
+        assert_eq!(table(&bench, "select email from users order by email").await, emails, "{kind} {first} {second}");
+        if *one {
+            assert!(rejects(&report).into_values().eq(["DuplicateKey".to_owned()]), "{kind}: {:?}", rejects(&report));
+        }
+        let report = import(&bench, &["id", "email"], &[row(second, "b@x")]).await;
+        let removed = u64::from(!one);
+        assert_eq!(report.counts, Counts { read: 1, unchanged: 1, removed, ..Counts::default() }, "{kind}: {report:?}");
+        bench.execute("drop table users").await;
+    }
+}
+
 async fn a_trigger_that_stores_something_else_is_named_and_not_run_again(place: Place) {
     let folder = tempfile::tempdir().unwrap();
     let bench = place.bench(folder.path(), spec("Upsert", &["email", "city"])).await;
@@ -330,7 +389,7 @@ async fn what_the_database_makes_by_itself_is_left_to_it(place: Place) {
         }
         Database::Mariadb(_) => {
             "n int not null auto_increment unique, o int, shown varchar(20) generated always as (concat(id, '!')) stored, \
-             made datetime(6) not null default current_timestamp(6), token uuid default uuid(), \
+             made datetime(6) not null default current_timestamp(6), token char(36) default (uuid()), \
              lang varchar(9) not null default 'en', note varchar(9) default 'x'"
         }
         Database::Sqlite => {

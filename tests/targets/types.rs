@@ -9,7 +9,10 @@ use usersync::{
 use crate::{
     on_each_database,
     place::Place,
-    support::bench::{Bench, Database},
+    support::{
+        bench::{Bench, Database},
+        mariadb,
+    },
 };
 
 on_each_database! {
@@ -145,7 +148,7 @@ const MARIADB: &[Case] = &[
         "18446744073709551616",
     ),
     case("decimal(8,2)", "1", "1200.5", "1200.499", "v = 1200.5", "1000000"),
-    case("float", "1", "0.1", "1e-1", "v = cast(0.1 as float)", "1e39"),
+    case("float", "1", "0.1", "1e-1", "abs(v - 0.1) < 1e-7", "1e39"),
     case("double", "1", "0.1", "0.10000000000000000555", "v = 0.1e0", "zero"),
     case("boolean", "no", "true", "YES", "v = 1", "maybe"),
     case("bit(1)", "no", "true", "on", "v = b'1'", "maybe"),
@@ -181,7 +184,7 @@ const MARIADB: &[Case] = &[
         "{}",
         r#"{"a":1,"b":[true,null]}"#,
         r#"{ "b": [true, null], "a": 1.0 }"#,
-        "json_value(v, '$.a') = 1",
+        "json_extract(v, '$.a') = 1",
         "{a:1}",
     ),
     case("enum('sad','ok')", "sad", "ok", "ok", "v = 'ok'", "happy"),
@@ -244,7 +247,10 @@ async fn each_type_is_added_unchanged_updated_and_refused(place: Place) {
         bench.execute("create domain short as varchar(3)").await;
         bench.execute("create domain positive as integer check (value > 0)").await;
     }
-    for case in cases {
+    // MySQL has no such type, and minds such rules from 8.0.16 on only.
+    let is_mysql = mariadb::is_mysql() && matches!(place.database, Database::Mariadb(_));
+    let has = |case: &&Case| !is_mysql || case.kind != "uuid" && !case.kind.contains("check");
+    for case in cases.iter().filter(has) {
         try_case(&bench, case, matches!(place.database, Database::Mariadb(_))).await;
         bench.execute("drop table users").await;
     }
