@@ -61,7 +61,7 @@ fn a_run_whose_secret_is_missing_is_told() {
 }
 
 #[test]
-fn a_run_whose_report_can_t_be_kept_is_told() {
+fn mails_of_a_report_that_can_t_be_published_yet_come_with_it() {
     let postfix = Postfix::start();
     let email = "to: [it@example.com], failedImportTo: [hr@example.com]";
     let world = scene(&Server::plain(&postfix), email, &["safeguards: {minRows: 100}"]);
@@ -70,23 +70,24 @@ fn a_run_whose_report_can_t_be_kept_is_told() {
     world.write(".usersync/reports/default", "in the way");
     let held = run(&world, &[]);
     assert_eq!(held.code, 3, "{held:?}");
-    assert_eq!(deliveries(&world), ["Summary it@example.com Sent"]);
-    let mail = postfix.await_mails("it@example.com", 1).remove(0);
-    assert!(parse(&mail).subject().unwrap().starts_with("hr HELD: only 3 rows passed"), "{:?}", parse(&mail).subject());
-    let said = words(&mail);
-    let manifest = world.path("hr.yaml");
-    for word in
-        ["the report of this run could not be kept", "--approve ", &format!("usersync run -f {}", manifest.display())]
-    {
-        assert!(said.contains(word), "{word}: {said}");
-    }
+    assert!(held.stderr.contains("ReportNotPublished"), "{held:?}");
+    assert_eq!(deliveries(&world), ["Summary it@example.com Waiting ReportNotPublished"]);
 
+    std::fs::remove_file(world.path(".usersync/reports/default")).unwrap();
     world.drop_file("no csv for us\n\"\n");
     let failed = run(&world, &[]);
     assert_eq!(failed.code, 1, "{failed:?}");
     let rows = postfix.await_mails("hr@example.com", 1).remove(0);
     assert_eq!(parse(&rows).subject(), Some("hr FAILED: userdata_1.csv was not imported"));
-    postfix.await_mails("it@example.com", 2);
+    let mails = postfix.await_mails("it@example.com", 2);
+    let mail = mails.iter().find(|mail| parse(mail).subject().unwrap().starts_with("hr HELD: only 3 rows passed"));
+    let mail = mail.expect("the held run is told");
+    assert_eq!(attachments(&parse(mail))[0].0, "changes.csv.gz", "all of it");
+    let said = words(mail);
+    let manifest = world.path("hr.yaml");
+    for word in ["--approve ", &format!("usersync run -f {}", manifest.display())] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
     run(&world, &["--no-mail"]);
     postfix.rests();
     assert_eq!((postfix.mails("it@example.com").len(), postfix.mails("hr@example.com").len()), (2, 1), "none twice");
