@@ -80,6 +80,13 @@ async function seen(url, name) {
       }
     }
   }
+  // On paper it is dark on light, whatever the screen is.
+  if ((await page.locator("#main").count()) > 0) {
+    await page.emulateMedia({ media: "print", colorScheme: "dark" });
+    const ink = await page.evaluate(() => getComputedStyle(document.body).color.match(/\d+/g).map(Number));
+    if (Math.max(...ink) > 100) complain(name, `is printed in light letters: ${ink}`);
+    if (!huge) await page.screenshot({ path: join(pictures, `${name}-print.png`), fullPage: true });
+  }
   await context.close();
 }
 
