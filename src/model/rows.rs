@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 pub struct Rows {
     width: usize,
     text: String,
-    /// Per cell: where it ends in `text`, with [`NULL`] set if it is NULL.
+    /// Per cell: where it ends in `text`, with [`NULL`] set if it is NULL, [`GAP`] if a byte follows that is of no cell.
     ends: Vec<u32>,
 }
 
 const NULL: u32 = 1 << 31;
+const GAP: u32 = 1 << 30;
+const END: u32 = GAP - 1;
 
 impl Rows {
     /// Rows of `width` cells; none yet.
@@ -60,6 +62,31 @@ impl Rows {
         debug_assert_eq!(self.ends.len() - before, self.width, "a row of another width");
     }
 
+    /// Adds a row as it stands in a line: its cells, each but the last with one byte behind it that is of no cell. `cells` says
+    /// where each of them ends, and whether it is text rather than NULL; None: there is no such row, and none is added.
+    pub fn push_line(&mut self, line: &str, mut cells: impl Iterator<Item = Option<(usize, bool)>>) -> bool {
+        let (before, begin) = (self.ends.len(), self.text.len() as u32);
+        let whole = cells.all(|cell| {
+            let Some((end, text)) = cell else { return false };
+            let gap = if end < line.len() { GAP } else { 0 };
+            self.ends.push((begin + end as u32) | gap | if text { 0 } else { NULL });
+            true
+        });
+        if whole && self.ends.len() - before == self.width {
+            self.text.push_str(line);
+            return true;
+        }
+        self.ends.truncate(before);
+        false
+    }
+
+    /// Forgets the rows behind the first `rows`.
+    pub fn truncate(&mut self, rows: usize) {
+        self.ends.truncate(rows * self.width);
+        let kept = self.ends.last().map_or(0, |end| (end & END) as usize);
+        self.text.truncate(kept);
+    }
+
     /// Forgets the rows and keeps the memory.
     pub fn clear(&mut self) {
         self.text.clear();
@@ -93,8 +120,11 @@ impl<'a> Row<'a> {
         if end & NULL != 0 {
             return None;
         }
-        let start = if at == 0 { 0 } else { self.rows.ends[at - 1] & !NULL };
-        Some(&self.rows.text[start as usize..end as usize])
+        let start = match at.checked_sub(1).map(|before| self.rows.ends[before]) {
+            Some(before) => (before & END) + u32::from(before & GAP != 0),
+            None => 0,
+        };
+        Some(&self.rows.text[start as usize..(end & END) as usize])
     }
 
     /// All cells in order.
@@ -116,7 +146,26 @@ mod tests {
         assert_eq!(rows.len(), 2);
         assert_eq!(rows.row(0).cells().collect::<Vec<_>>(), [Some("a"), None, Some("")]);
         assert_eq!(rows.row(1).cells().collect::<Vec<_>>(), [None, Some("bc"), Some("d")]);
+        rows.truncate(1);
+        rows.push_row([Some("x"), Some("ü"), None]);
+        assert_eq!(rows.row(0).cells().collect::<Vec<_>>(), [Some("a"), None, Some("")]);
+        assert_eq!(rows.row(1).cells().collect::<Vec<_>>(), [Some("x"), Some("ü"), None]);
         rows.clear();
         assert!(rows.is_empty());
+    }
+
+    #[test]
+    fn a_line_becomes_a_row_or_none() {
+        let mut rows = Rows::new(3);
+        rows.push_row([Some("a"), None, Some("c")]);
+        assert!(rows.push_line("ü,,-", [Some((2, true)), Some((3, true)), Some((4, false))].into_iter()));
+        assert!(!rows.push_line("b,c", [Some((1, true)), Some((3, true))].into_iter()), "another width");
+        assert!(!rows.push_line("b,c,d", [Some((1, true)), None, Some((5, true))].into_iter()));
+        rows.push_row([Some("x"), Some("y"), Some("z")]);
+        let found: Vec<Vec<_>> = rows.iter().map(|row| row.cells().collect()).collect();
+        assert_eq!(
+            found,
+            [vec![Some("a"), None, Some("c")], vec![Some("ü"), Some(""), None], vec![Some("x"), Some("y"), Some("z")]]
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Reads what `copy … to stdout` prints (PostgreSQL manual, `COPY`, text format).
 
+use memchr::{memchr, memchr_iter};
+
 use crate::model::{column::ColumnType, rows::Rows};
 
 use super::types;
@@ -22,6 +24,8 @@ pub enum CopyError {
 pub struct CopyReader {
     /// A column's type where its printed text may not be canonical.
     kinds: Vec<Option<ColumnType>>,
+    /// Whether all of them are printed canonical.
+    plain: bool,
     /// The beginning of a row whose end is still to come.
     rest: Vec<u8>,
     /// Room for an unescaped cell.
@@ -31,8 +35,8 @@ pub struct CopyReader {
 impl CopyReader {
     /// For columns of these types.
     pub fn new<'a>(kinds: impl Iterator<Item = &'a ColumnType>) -> Self {
-        let kinds = kinds.map(|kind| (!types::prints_canonical(kind)).then(|| kind.clone())).collect();
-        Self { kinds, rest: Vec::new(), cell: Vec::new() }
+        let kinds: Vec<_> = kinds.map(|kind| (!types::prints_canonical(kind)).then(|| kind.clone())).collect();
+        Self { plain: kinds.iter().all(Option::is_none), kinds, rest: Vec::new(), cell: Vec::new() }
     }
 
     /// Rows of the width of what is read.
@@ -42,7 +46,7 @@ impl CopyReader {
 
     /// Adds the rows that end in this chunk.
     pub fn read(&mut self, mut chunk: &[u8], rows: &mut Rows) -> Result<(), CopyError> {
-        while let Some(end) = chunk.iter().position(|&byte| byte == b'\n') {
+        while let Some(end) = memchr(b'\n', chunk) {
             let (line, after) = (&chunk[..end], &chunk[end + 1..]);
             if self.rest.is_empty() {
                 self.row(line, rows)?;
@@ -66,6 +70,9 @@ impl CopyReader {
 
     fn row(&mut self, line: &[u8], rows: &mut Rows) -> Result<(), CopyError> {
         let line = std::str::from_utf8(line).map_err(|_| CopyError::NotText(String::from_utf8_lossy(line).into()))?;
+        if self.plain && rows.push_line(line, plain_cells(line.as_bytes())) {
+            return Ok(());
+        }
         let mut count = 0;
         for raw in line.split('\t') {
             let Some(kind) = self.kinds.get(count) else { return Err(CopyError::Width(line.split('\t').count())) };
@@ -87,6 +94,21 @@ impl CopyReader {
         }
         if count == self.kinds.len() { Ok(()) } else { Err(CopyError::Width(count)) }
     }
+}
+
+/// Where each cell ends, and whether it is text rather than NULL. None for one that has an escape.
+fn plain_cells(line: &[u8]) -> impl Iterator<Item = Option<(usize, bool)>> {
+    let escapes = memchr(b'\\', line).is_some();
+    let mut start = 0;
+    memchr_iter(b'\t', line).chain([line.len()]).map(move |end| {
+        let cell = &line[start..end];
+        start = end + 1;
+        match cell {
+            b"\\N" => Some((end, false)),
+            cell if escapes && memchr(b'\\', cell).is_some() => None,
+            _ => Some((end, true)),
+        }
+    })
 }
 
 /// Undoes the escapes that `copy … to` writes.

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures::{Stream, TryStreamExt};
+use futures::{Stream, TryFutureExt, TryStreamExt};
 use sqlx::AssertSqlSafe;
 use tokio::{sync::mpsc, task::AbortHandle};
 
@@ -24,6 +24,8 @@ use crate::{
 
 /// A batch is handed on as soon as it has this many bytes.
 const BATCH: usize = 1 << 20;
+/// Chunks that are taken at once, at most.
+const CHUNKS: usize = 256;
 
 /// The statement that prints the users for whom `condition` holds.
 pub fn users_sql(users: &Users, layout: &Layout, condition: &str) -> String {
@@ -105,10 +107,11 @@ async fn copy(
 ) -> Result<(), StoreError> {
     let Session { conn, line } = &mut session;
     let odd = |line: &super::session::Line, e| StoreError::Failed(format!("{}: can't {what}: {e}", line.name));
-    let mut chunks = line.wait(what, grant, conn.copy_out_raw(&sql)).await?;
+    // A chunk is a row: as many are taken at once as have come.
+    let mut chunks = line.wait(what, grant, conn.copy_out_raw(&sql)).await?.try_ready_chunks(CHUNKS);
     let mut rows = reader.rows();
-    while let Some(chunk) = line.wait(what, grant, chunks.try_next()).await? {
-        reader.read(&chunk, &mut rows).map_err(|e| odd(line, e))?;
+    while let Some(ready) = line.wait(what, grant, chunks.try_next().map_err(|error| error.1)).await? {
+        ready.iter().try_for_each(|chunk| reader.read(chunk, &mut rows)).map_err(|e| odd(line, e))?;
         if rows.size() >= BATCH {
             let empty = reader.rows();
             if send.send(Ok(std::mem::replace(&mut rows, empty))).await.is_err() {

@@ -1,6 +1,6 @@
 //! One value on its way out of SQLite and in: storage classes here, canonical text outside.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use data_encoding::HEXLOWER;
 use sqlx::{Decode, Sqlite, TypeInfo, ValueRef, sqlite::SqliteValueRef};
@@ -17,8 +17,8 @@ pub enum Stored {
     Integer(i64),
     /// A floating-point number.
     Real(f64),
-    /// Text.
-    Text(String),
+    /// Text. Shared, because what is bound is handed to another thread.
+    Text(Arc<str>),
     /// Bytes.
     Blob(Vec<u8>),
 }
@@ -33,7 +33,7 @@ impl Stored {
         Ok(match class {
             Class::Integer => Self::Integer(decode(value)?),
             Class::Real => Self::Real(decode(value)?),
-            Class::Text => Self::Text(String::from_utf8_lossy(decode::<&[u8]>(value)?).into_owned()),
+            Class::Text => Self::Text(String::from_utf8_lossy(decode::<&[u8]>(value)?).into()),
             Class::Blob => Self::Blob(decode(value)?),
         })
     }
@@ -134,7 +134,7 @@ pub fn bind(kind: &ColumnType, affinity: Affinity, text: &str) -> Result<Stored,
     };
     match stored {
         Some(stored) => Ok(stored),
-        None if !affinity.numeric() || stays(kind, text) => Ok(Stored::Text(text.to_owned())),
+        None if !affinity.numeric() || stays(kind, text) => Ok(Stored::Text(text.into())),
         None => Err(format!(
             "SQLite would not keep {} as it is in a column of this type: declare the column as text",
             if matches!(kind, ColumnType::Decimal { .. }) {

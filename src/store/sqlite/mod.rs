@@ -5,6 +5,7 @@ mod cell;
 mod connect;
 mod errors;
 mod ledger;
+mod packed;
 mod scan;
 mod shape;
 mod types;
@@ -295,14 +296,24 @@ impl UserStore for Sqlite {
         scope: &BTreeMap<String, String>,
         only: Option<&Rows>,
     ) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError> {
-        let Some((connection, shape)) = self.users_in(layout, scope).await? else {
+        let Some((mut connection, shape)) = self.users_in(layout, scope).await? else {
             return Ok(stream::empty().boxed());
         };
         let columns: Vec<String> = layout.columns.iter().map(|c| shape.select(&c.column.name)).collect();
         let (condition, values) = scan::condition(&shape, layout, scope, only);
-        let sql = format!("select {} from {} as u where {condition}", columns.join(", "), quote(&shape.name));
-        let kinds = layout.columns.iter().map(|c| c.column.kind.clone()).collect();
-        scan::batches(self.file.clone(), connection, sql, &values, kinds)
+        let kinds: Vec<ColumnType> = layout.columns.iter().map(|c| c.column.kind.clone()).collect();
+        let (columns, table) = (columns.join(", "), quote(&shape.name));
+        let packed = packed::suits(&mut connection, &kinds).await.map_err(|error| self.file.fatal(&error))?;
+        Ok(match shape.rowid {
+            Some(rowid) if packed && only.is_none() => {
+                let users = packed::Users { columns, table, rowid, condition, values };
+                packed::batches(self.file.clone(), connection, users, kinds)
+            }
+            _ => {
+                let sql = format!("select {columns} from {table} as u where {condition}");
+                scan::batches(self.file.clone(), connection, sql, values, kinds)
+            }
+        })
     }
 
     async fn count(
@@ -323,10 +334,11 @@ impl UserStore for Sqlite {
             return Ok(stream::empty().boxed());
         }
         let users = self.users();
-        let values = [&sync.instance, &sync.namespace, &sync.name, &users].map(|text| Stored::Text(text.clone()));
+        let values =
+            [&sync.instance, &sync.namespace, &sync.name, &users].map(|text| Stored::Text(text.as_str().into()));
         let text = ColumnType::Text { max: None, padded: false, case: Case::Exact };
         let kinds = vec![text.clone(), text];
-        scan::batches(self.file.clone(), connection, ledger::DEACTIVATED.to_owned(), &values, kinds)
+        Ok(scan::batches(self.file.clone(), connection, ledger::DEACTIVATED.to_owned(), values.to_vec(), kinds))
     }
 
     async fn outside(

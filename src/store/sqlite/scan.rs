@@ -23,53 +23,74 @@ const BATCH: usize = 1 << 20;
 /// Rows in a batch, at most.
 const ROWS: usize = 16 * 1024;
 
-/// The rows of one query, which sees one snapshot. Cells become canonical text of `kinds`. The query ends when the
-/// stream is dropped.
-pub fn batches(
-    file: File,
-    connection: SqliteConnection,
-    sql: String,
-    values: &[Stored],
-    kinds: Vec<ColumnType>,
-) -> Result<BoxStream<'static, Result<Rows, StoreError>>, StoreError> {
-    let arguments = arguments(values).map_err(|error| file.fatal(&error))?;
-    let (send, receive) = mpsc::channel(1);
-    tokio::spawn(async move {
-        if let Err(error) = read(connection, sql, arguments, &kinds, &send).await {
-            // Nobody listens any more: then the error doesn't matter either.
-            let _ = send.send(Err(file.fatal(&error))).await;
-        }
-    });
-    let next = |mut receive: mpsc::Receiver<_>| async move { receive.recv().await.map(|batch| (batch, receive)) };
-    Ok(futures::stream::unfold(receive, next).boxed())
+/// Hands rows over, batch by batch.
+pub struct Out {
+    /// Those that wait.
+    pub rows: Rows,
+    send: mpsc::Sender<Result<Rows, StoreError>>,
 }
 
-async fn read(
+impl Out {
+    /// Hands them over if they are a batch. False: nobody listens any more.
+    pub async fn pass(&mut self) -> bool {
+        if self.rows.size() < BATCH && self.rows.len() < ROWS {
+            return true;
+        }
+        let empty = Rows::new(self.rows.width());
+        self.send.send(Ok(std::mem::replace(&mut self.rows, empty))).await.is_ok()
+    }
+}
+
+/// What a task of its own reads, until the stream is dropped. `width`: of its rows.
+pub fn stream<F>(file: File, width: usize, read: impl FnOnce(Out) -> F) -> BoxStream<'static, Result<Rows, StoreError>>
+where
+    F: Future<Output = Result<Out, sqlx::Error>> + Send + 'static,
+{
+    let (send, receive) = mpsc::channel(1);
+    let reading = read(Out { rows: Rows::new(width), send: send.clone() });
+    tokio::spawn(async move {
+        let rest = match reading.await {
+            Ok(out) if out.rows.is_empty() => return,
+            Ok(out) => Ok(out.rows),
+            Err(error) => Err(file.fatal(&error)),
+        };
+        // Nobody listens any more: then that doesn't matter either.
+        let _ = send.send(rest).await;
+    });
+    let next = |mut receive: mpsc::Receiver<_>| async move { receive.recv().await.map(|batch| (batch, receive)) };
+    futures::stream::unfold(receive, next).boxed()
+}
+
+/// The rows of one query, which sees one snapshot. Cells become canonical text of `kinds`.
+pub fn batches(
+    file: File,
     mut connection: SqliteConnection,
     sql: String,
-    arguments: sqlx::sqlite::SqliteArguments,
+    values: Vec<Stored>,
+    kinds: Vec<ColumnType>,
+) -> BoxStream<'static, Result<Rows, StoreError>> {
+    stream(file, kinds.len(), |out| async move { read(&mut connection, &sql, &values, &kinds, out).await })
+}
+
+/// Reads what a query finds, value by value.
+pub async fn read(
+    connection: &mut SqliteConnection,
+    sql: &str,
+    values: &[Stored],
     kinds: &[ColumnType],
-    send: &mpsc::Sender<Result<Rows, StoreError>>,
-) -> Result<(), sqlx::Error> {
-    let mut found = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch(&mut connection);
-    let mut batch = Rows::new(kinds.len());
+    mut out: Out,
+) -> Result<Out, sqlx::Error> {
+    let mut found = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?).fetch(connection);
     while let Some(row) = found.try_next().await? {
         for (place, kind) in kinds.iter().enumerate() {
             let text: Option<Cow<'_, str>> = cell::text(row.try_get_raw(place)?, kind)?;
-            batch.push(text.as_deref());
+            out.rows.push(text.as_deref());
         }
-        if batch.size() >= BATCH || batch.len() >= ROWS {
-            let full = std::mem::replace(&mut batch, Rows::new(kinds.len()));
-            if send.send(Ok(full)).await.is_err() {
-                return Ok(());
-            }
+        if !out.pass().await {
+            break;
         }
     }
-    if !batch.is_empty() {
-        // Nobody listens any more: fine.
-        let _ = send.send(Ok(batch)).await;
-    }
-    Ok(())
+    Ok(out)
 }
 
 /// Holds for users in scope, and only for those with one of these keys, if there are any; and its values. Who has no key can't be in a
@@ -111,7 +132,7 @@ pub async fn count(
 
 /// A match key as its column stores it.
 fn bound(kind: &ColumnType, affinity: Affinity, text: &str) -> Stored {
-    cell::bind(kind, affinity, text).unwrap_or_else(|_| Stored::Text(text.to_owned()))
+    cell::bind(kind, affinity, text).unwrap_or_else(|_| Stored::Text(text.into()))
 }
 
 /// Which of these match keys a row outside the scope has: their places in `keys`, ascending.

@@ -75,7 +75,7 @@ impl Shape {
         let text = || ColumnType::Text { max: None, padded: false, case: Case::Exact };
         let kind = self.table.column(column).map_or_else(text, |c| c.kind.clone());
         let canonical = cell::canonical(&kind, value.into());
-        cell::bind(&kind, self.affinity(column), &canonical).unwrap_or_else(|_| Stored::Text(value.to_owned()))
+        cell::bind(&kind, self.affinity(column), &canonical).unwrap_or_else(|_| Stored::Text(value.into()))
     }
 }
 
@@ -276,7 +276,7 @@ pub fn arguments(values: &[Stored]) -> Result<sqlx::sqlite::SqliteArguments, sql
             Stored::Null => arguments.add(None::<i64>),
             Stored::Integer(value) => arguments.add(*value),
             Stored::Real(value) => arguments.add(*value),
-            Stored::Text(value) => arguments.add(value.as_str()),
+            Stored::Text(value) => arguments.add(value.clone()),
             Stored::Blob(value) => arguments.add(value.as_slice()),
         }
         .map_err(sqlx::Error::Encode)?;

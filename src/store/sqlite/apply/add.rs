@@ -16,10 +16,10 @@ use super::{
         },
         cell::{self, Stored},
         errors,
-        shape::{CHUNK, quote},
+        shape::{CHUNK, execute, quote},
         wanted::covers_key,
     },
-    Transaction,
+    Transaction, bind,
     write::{Halt, rows_per_statement, tuples},
 };
 use crate::{
@@ -176,21 +176,29 @@ impl Adds<'_> {
         names.chain(self.transaction.constants.iter().map(|(name, _)| name)).map(|name| quote(name)).collect()
     }
 
-    /// `into`: the statement up to its values.
+    /// `into`: the statement up to its values. While SQLite writes some users, the next ones are bound.
     async fn insert(&mut self, into: &str, cells: &[Given], places: &[usize]) -> Result<(), Halt> {
-        let transaction = &mut *self.transaction;
-        let width = cells.len() + transaction.constants.len();
-        for chunk in places.chunks(rows_per_statement(width)) {
+        let Transaction { connection, layout, affinities, constants, .. } = &mut *self.transaction;
+        let width = cells.len() + constants.len();
+        let bind = |chunk: &[usize]| {
             let mut values = Vec::with_capacity(chunk.len() * width);
             for &place in chunk {
                 let row = self.users.row(place);
                 for &(cell, column) in cells {
-                    values.push(transaction.bind(column, row.get(cell)).map_err(Halt::refused)?);
+                    values.push(bind(layout, affinities, column, row.get(cell)).map_err(Halt::refused)?);
                 }
-                values.extend(transaction.constants.iter().map(|(_, value)| value.clone()));
+                values.extend(constants.iter().map(|(_, value)| value.clone()));
             }
-            let sql = format!("{into} values {}", tuples(width, chunk.len()));
-            Transaction::expect(transaction.execute(sql, &values).await?, chunk.len())?;
+            Ok::<_, Halt>(values)
+        };
+        let mut chunks = places.chunks(rows_per_statement(width));
+        let mut next = chunks.next().map(|chunk| (chunk.len(), bind(chunk)));
+        while let Some((rows, values)) = next {
+            let (sql, values) = (format!("{into} values {}", tuples(width, rows)), values?);
+            let ahead = async { chunks.next().map(|chunk| (chunk.len(), bind(chunk))) };
+            let (written, bound) = tokio::join!(execute(connection, sql, &values), ahead);
+            Transaction::expect(written?.rows_affected(), rows)?;
+            next = bound;
         }
         Ok(())
     }

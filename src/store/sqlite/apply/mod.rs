@@ -108,18 +108,14 @@ impl Transaction {
 
     /// Canonical text as the layout's column stores it.
     fn bind(&self, column: usize, text: Option<&str>) -> Result<Stored, String> {
-        let Some(text) = text else {
-            return Ok(Stored::Null);
-        };
-        let described = &self.layout.columns[column].column;
-        cell::bind(&described.kind, self.affinities[column], text).map_err(|why| format!("{}: {why}", described.name))
+        bind(&self.layout, &self.affinities, column, text)
     }
 
     /// What the match key may be stored as, most likely first.
     fn key_forms(&self, key: &str) -> Vec<Stored> {
-        let bound = self.bind(0, Some(key)).unwrap_or_else(|_| Stored::Text(key.to_owned()));
+        let bound = self.bind(0, Some(key)).unwrap_or_else(|_| Stored::Text(key.into()));
         match self.layout.key().kind {
-            ColumnType::Uuid => vec![bound, Stored::Text(key.to_uppercase())],
+            ColumnType::Uuid => vec![bound, Stored::Text(key.to_uppercase().into())],
             _ => vec![bound],
         }
     }
@@ -180,4 +176,13 @@ impl Apply for Transaction {
         let _ = self.connection.close().await;
         Ok(())
     }
+}
+
+/// Canonical text as the layout's column stores it, whose columns have these affinities.
+fn bind(layout: &Layout, affinities: &[Affinity], column: usize, text: Option<&str>) -> Result<Stored, String> {
+    let Some(text) = text else {
+        return Ok(Stored::Null);
+    };
+    let described = &layout.columns[column].column;
+    cell::bind(&described.kind, affinities[column], text).map_err(|why| format!("{}: {why}", described.name))
 }
