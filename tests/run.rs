@@ -6,6 +6,7 @@ mod support;
 
 use std::{
     fs,
+    io::Read,
     path::PathBuf,
     sync::{
         Arc,
@@ -13,6 +14,7 @@ use std::{
     },
 };
 
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use support::{
     bench::{Bench, Database, Silent},
@@ -106,6 +108,7 @@ scenarios! {
     a_value_replaced_by_a_default_counts_as_lost
     a_run_that_is_stopped_at_the_last_moment_writes_nothing
     an_attempt_that_was_taken_over_leaves_nothing
+    a_first_file_is_reported_whole_and_in_order
     many_users_are_compared_whatever_the_order_of_file_and_table
     a_few_users_are_looked_up_in_a_large_table
 }
@@ -234,6 +237,22 @@ async fn many_users_are_compared_whatever_the_order_of_file_and_table(database: 
     let oslo = bench.rows("select id from users where city = 'Oslo'").await;
     assert_eq!(oslo, [[Some(format!("E{:05}", MANY - 8))]]);
     assert_eq!(many_in_table().await.trim(), (MANY - 1).to_string());
+}
+
+async fn a_first_file_is_reported_whole_and_in_order(database: Database) {
+    let bench = bench(database, spec("Mirror", json!({"keep": {}}))).await;
+    bench.write_csv("users.csv", &HEADER, &many("Rome"));
+    let ended = bench.run(Mode::Import).await;
+    assert_eq!(ended.report.reason, Reason::Completed, "{:?}", ended.report);
+    let expected = |n: usize| format!(r#"{{"action":"added","userId":"E{n:05}","line":{}}}"#, n + 2);
+    assert!(bench.records(&ended).into_iter().eq((0..MANY).map(expected)));
+    let mut changes = String::new();
+    let path = ended.report.reports.changes.unwrap();
+    GzDecoder::new(fs::File::open(path).unwrap()).read_to_string(&mut changes).unwrap();
+    let expected = |n: usize| format!("added,E{n:05},{},,,", n + 2);
+    assert!(changes.lines().skip(1).map(str::to_owned).eq((0..MANY).map(expected)));
+    let sample: Vec<_> = ended.sample.changes.iter().map(|change| change.user_id.as_str()).collect();
+    assert_eq!(sample[..3], ["E00000", "E00001", "E00002"]);
 }
 
 /// Counts the table's rows that are read.

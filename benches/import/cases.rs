@@ -25,6 +25,8 @@ pub struct Plan {
     pub only: String,
     /// Without the script.
     pub alone: bool,
+    /// Sling's program, where it is measured too.
+    pub sling: Option<PathBuf>,
 }
 
 /// One line of the table.
@@ -99,14 +101,14 @@ pub fn measure(database: &Database, rows: u64, plan: &Plan) {
     let mut full = true; // the script's seconds for the whole file, again
     let mut again = f64::NAN;
     for case in CASES.iter().filter(|case| case.name.contains(&plan.only)) {
-        let (mut ours, mut theirs, mut simulated) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ours, mut theirs, mut slings, mut simulated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut peak = 0;
         let mut last = None;
         for _ in 0..plan.rounds {
             if case.empty {
                 bench.start_anew(case.unique);
             } else if !full {
-                bench.fill(plan.alone);
+                bench.fill(plan);
             }
             bench.peer.settle();
             if case.sftp {
@@ -127,6 +129,11 @@ pub fn measure(database: &Database, rows: u64, plan: &Plan) {
                 bench.peer.settle();
                 theirs.push(bench.peer.script(case.work, &bench.file(case.file)));
             }
+            if let (Work::Merge, false, "all" | "changed", Some(sling)) = (case.work, case.sftp, case.file, &plan.sling)
+            {
+                bench.peer.settle();
+                slings.extend(bench.peer.sling(sling, &bench.file(case.file)));
+            }
             full = case.file == "all";
         }
         let of = if case.file == "day" { again } else { median(&mut theirs) };
@@ -136,6 +143,9 @@ pub fn measure(database: &Database, rows: u64, plan: &Plan) {
         let ours = median(&mut ours);
         bench.print(case.name, ours, of, (case.goal)(database), peak, last.as_ref());
         bench.print("  its simulation", median(&mut simulated), ours, 1.0, 0, None);
+        if !slings.is_empty() {
+            bench.print("  beside Sling", ours, median(&mut slings), 1.0, 0, None);
+        }
     }
 }
 
@@ -219,10 +229,13 @@ impl Bench<'_> {
     }
 
     /// Everybody is in the tables as the file says.
-    fn fill(&self, alone: bool) {
+    fn fill(&self, plan: &Plan) {
         self.run(&case("", "all", Work::Merge), false);
-        if !alone {
+        if !plan.alone {
             self.peer.script(Work::Mirror, &self.file("all"));
+        }
+        if let Some(sling) = &plan.sling {
+            self.peer.sling(sling, &self.file("all"));
         }
     }
 

@@ -9,7 +9,8 @@
 //! cargo bench --bench import -- --write people.csv 100000
 //! ```
 //!
-//! `--rounds N` (5), `--only WORD` for the cases with that word in their name, `--alone` without the script.
+//! `--rounds N` (5), `--only WORD` for the cases with that word in their name, `--alone` without the script, `--sling PROGRAM`
+//! with Sling beside it, on PostgreSQL (`pip download sling-linux-amd64` has it).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod cases;
@@ -27,7 +28,7 @@ use people::People;
 fn main() {
     let mut sizes = Vec::new();
     let mut databases = Vec::new();
-    let mut plan = cases::Plan { rounds: 5, only: String::new(), alone: false };
+    let mut plan = cases::Plan { rounds: 5, only: String::new(), alone: false, sling: None };
     let mut write = None;
     let mut arguments = std::env::args().skip(1);
     let next = |arguments: &mut dyn Iterator<Item = String>, what: &str| arguments.next().expect(what);
@@ -44,6 +45,7 @@ fn main() {
             "--rounds" => plan.rounds = next(&mut arguments, "--rounds N").parse().expect("a number of rounds"),
             "--only" => plan.only = next(&mut arguments, "--only WORD"),
             "--alone" => plan.alone = true,
+            "--sling" => plan.sling = Some(PathBuf::from(next(&mut arguments, "--sling PROGRAM"))),
             "--write" => write = Some(PathBuf::from(next(&mut arguments, "--write FILE"))),
             number => sizes.push(number.replace(['_', ','], "").parse::<u64>().expect("a number of users")),
         }

@@ -9,6 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     compared::{BATCH, BATCH_SIZE},
     outcome::RunError,
+    packing::Lists,
     read::{FileRows, NewUser},
 };
 use crate::{
@@ -21,13 +22,13 @@ use crate::{
     },
 };
 
-/// Batches that wait for the database.
-const AHEAD: usize = 2;
+/// Batches that wait for the database: it is at work on one, and another is being read.
+const AHEAD: usize = 1;
 
 /// Whether users are added while the file is still being read.
 pub(super) enum Adding {
     Not,
-    At(Adder),
+    At(Box<Adder>),
     /// Somebody else began to add users as well: once the file is read, all is compared.
     Overtaken(String),
 }
@@ -41,12 +42,14 @@ pub(super) struct Begun {
     pub refused: Vec<(UserRef, Place)>,
     /// The users of the file up to that number were handed over.
     pub upto: u32,
+    /// All of them in the report's lists.
+    pub packed: Option<Lists>,
 }
 
 impl Begun {
     /// Nobody was added.
     pub fn nothing(transaction: Box<dyn Apply>) -> Self {
-        Self { transaction, done: 0, refused: Vec::new(), upto: 0 }
+        Self { transaction, done: 0, refused: Vec::new(), upto: 0, packed: None }
     }
 }
 
@@ -63,7 +66,7 @@ impl Adding {
             Err(StoreError::Stale(why)) => return Ok(Self::Overtaken(why)),
             begun => begun?,
         };
-        let mut adding = Self::At(Adder::begin(transaction, layout));
+        let mut adding = Self::At(Box::new(Adder::begin(transaction, layout, Lists::begin(&file.spool, layout)?)));
         adding.add(file, &[], None).await?;
         Ok(adding)
     }
@@ -109,15 +112,18 @@ pub(super) struct Adder {
     batches: mpsc::Sender<Users>,
     task: AbortOnDropHandle<Result<Begun, StoreError>>,
     waiting: Users,
+    /// The report's lists of those who are handed over.
+    lists: Lists,
     /// The users of the file up to that number are handed over, or wait for it.
     upto: u32,
 }
 
 impl Adder {
-    fn begin(transaction: Box<dyn Apply>, layout: &Layout) -> Self {
+    fn begin(transaction: Box<dyn Apply>, layout: &Layout, lists: Lists) -> Self {
         let (batches, waiting) = mpsc::channel(AHEAD);
         let task = AbortOnDropHandle::new(tokio::spawn(add(transaction, waiting)));
-        let mut adder = Self { layout: layout.clone(), batches, task, waiting: Users::default(), upto: 0 };
+        let (layout, waiting) = (layout.clone(), Users::default());
+        let mut adder = Self { layout, batches, task, waiting, lists, upto: 0 };
         adder.waiting = adder.nobody();
         adder
     }
@@ -163,6 +169,11 @@ impl Adder {
         if self.waiting.users.is_empty() {
             return !self.batches.is_closed();
         }
+        tokio::task::block_in_place(|| {
+            for ((_, place), row) in self.waiting.users.iter().zip(self.waiting.rows.iter()) {
+                self.lists.added(row.get(0).unwrap_or_default(), place.line.into());
+            }
+        });
         let nobody = self.nobody();
         self.batches.send(std::mem::replace(&mut self.waiting, nobody)).await.is_ok()
     }
@@ -173,7 +184,7 @@ impl Adder {
         drop(self.batches);
         let begun =
             self.task.await.map_err(|defect| StoreError::Failed(format!("users were not added: {defect}")))??;
-        Ok(Begun { upto: self.upto, ..begun })
+        Ok(Begun { upto: self.upto, packed: Some(self.lists), ..begun })
     }
 }
 

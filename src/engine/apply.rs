@@ -57,7 +57,7 @@ pub(super) async fn apply(
     let of = counts.removed + counts.updated + counts.added;
     let done = begun.as_ref().map_or(0, |begun| begun.done);
     ports.watch.at(Progress { step: Step::Apply, done, of: Some(of) });
-    let Begun { transaction, done, refused, upto } = match begun {
+    let Begun { transaction, done, refused, upto, .. } = match begun {
         Some(begun) => begun,
         None => Begun::nothing(ports.store.begin(fence, layout, &job.sync.target.scope).await?),
     };

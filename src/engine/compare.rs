@@ -101,7 +101,7 @@ pub(super) async fn compare(
         }
     }
     drop(table);
-    let begun = adding.end().await?;
+    let mut begun = adding.end().await?;
     let mut plan = tokio::task::block_in_place(|| {
         later.read(|row, form| comparison.row(&mut file.side, row, form).map(drop))?;
         comparison.finish(&file.side, file.figures)
@@ -119,6 +119,7 @@ pub(super) async fn compare(
         )]));
     }
     let mut compared = Compared::new(plan, scratch()?);
+    compared.packed = begun.as_mut().and_then(|begun| begun.packed.take());
     outside(job, ports, layout, file, &mut compared).await?;
     record.counts = compared.figures().counts;
     Ok((compared, begun))

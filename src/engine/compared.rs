@@ -4,6 +4,7 @@ use std::{collections::HashSet, fs::File, io};
 
 use serde::{Deserialize, Serialize};
 
+use super::packing::Lists;
 use crate::{
     model::{
         change::ChangeKind,
@@ -34,6 +35,8 @@ pub(super) struct Compared {
     pub not_changed: HashSet<(ChangeKind, u64)>,
     /// Columns in which a trigger puts back what was there, if one does.
     pub put_back: Option<String>,
+    /// The report's lists, where all users added while the file was read are in them.
+    pub packed: Option<Lists>,
 }
 
 /// A row that is refused after the file was read.
@@ -48,7 +51,8 @@ impl Compared {
     /// This plan, with nobody refused. `late` is an empty temporary file.
     pub fn new(plan: Plan, late: File) -> Self {
         let late = SpillWriter::new(late);
-        Self { plan, late, not_added: HashSet::new(), not_changed: HashSet::new(), put_back: None }
+        let (not_added, not_changed) = (HashSet::new(), HashSet::new());
+        Self { plan, late, not_added, not_changed, put_back: None, packed: None }
     }
 
     /// The figures with the late rejects in them.

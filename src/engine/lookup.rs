@@ -11,7 +11,7 @@ use crate::{
         rows::Rows,
     },
     ports::{Ports, StoreError},
-    sync::guard::Figures,
+    sync::guard::{Figures, enough},
 };
 
 /// The largest file, in bytes, that is read to its end before the table is looked at.
@@ -66,11 +66,10 @@ pub(super) fn users<'a>(
     futures::stream::iter(keys).then(users).try_flatten().boxed()
 }
 
-/// How many active users there are, if any safeguard wants to know: they are counted then.
+/// How many active users there are, as far as the safeguards want to know: a message names their number only if it is too small.
 pub(super) async fn active(job: &Job, ports: &Ports, layout: &Layout, figures: &Figures) -> Result<u64, StoreError> {
-    let updated = figures.counts.updated > 0 && job.sync.safeguards.max_updated.is_some();
-    if figures.removals == 0 && figures.emptied == 0 && !updated {
-        return Ok(0);
+    match enough(figures, &job.sync.safeguards) {
+        Some(0) => Ok(0),
+        most => ports.store.count(layout, &job.sync.target.scope, most).await,
     }
-    ports.store.count(layout, &job.sync.target.scope, None).await
 }

@@ -25,6 +25,7 @@ mod lists;
 mod look;
 mod lookup;
 mod outcome;
+mod packing;
 mod patience;
 mod post;
 mod preview;

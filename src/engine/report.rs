@@ -53,12 +53,12 @@ pub(super) fn stage(
     spool: &Path,
     layout: &Layout,
     file: &mut FileRows,
-    compared: Compared,
+    mut compared: Compared,
     reason: Reason,
     record: &mut Record,
 ) -> Result<Staged, RunError> {
     tokio::task::block_in_place(|| {
-        let first = lists::write(job, spool, layout, file, &compared, record)?;
+        let first = lists::write(job, spool, layout, file, &mut compared, record)?;
         late_rejects(file, compared.late)?;
         record.sample.rejects = file.rejects.first().to_vec();
         record.sample.kinds = file.rejects.kinds();

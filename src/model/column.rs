@@ -134,9 +134,9 @@ pub enum Case {
     Exact,
     /// `A` is `a`, but `Ä` is not `ä` (SQLite's `collate nocase`).
     AsciiIgnored,
-    /// `Ä` is `ä` as well (`citext`).
+    /// `Ä` is `ä` as well (`citext`), by what the database takes for a letter's lower case: the store knows the forms in which
+    /// equal keys are equal text.
     Ignored,
-    /// As a collation of the database says, of accents and blanks at the end too: the store knows the forms in which equal
-    /// keys are equal text.
+    /// As a collation of the database says, of accents and blanks at the end too: the store knows those forms.
     Collation,
 }

@@ -177,7 +177,8 @@ pub trait UserStore: Send + Sync {
     async fn deactivated(&self, sync: &SyncId) -> Result<BoxStream<'_, Result<Rows, StoreError>>, StoreError>;
 
     /// The forms of match keys (rows of one cell, in their order) in which those that the database takes for equal are equal
-    /// text. Asked where the key's column compares by [`crate::model::column::Case::Collation`].
+    /// text. Asked where the key's column compares by [`Case::Ignored`](crate::model::column::Case::Ignored) or
+    /// [`Case::Collation`](crate::model::column::Case::Collation).
     async fn key_forms(&self, layout: &Layout, keys: &Rows) -> Result<Rows, StoreError> {
         let _ = layout;
         Ok(keys.clone())

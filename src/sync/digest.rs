@@ -29,10 +29,9 @@ impl Digester {
     pub fn key(&self, key: &str) -> Digest {
         let digest = |key: &str| halves(xxh3_128_with_seed(key.as_bytes(), self.seed));
         match self.case {
-            // Of a collation the keys come in their forms.
-            Case::Exact | Case::Collation => digest(key),
+            // Where the database alone knows, the keys come in their forms.
+            Case::Exact | Case::Ignored | Case::Collation => digest(key),
             Case::AsciiIgnored => digest(&key.to_ascii_lowercase()),
-            Case::Ignored => digest(&key.to_lowercase()),
         }
     }
 
@@ -51,7 +50,7 @@ impl Digester {
 
 /// Whether the database alone can say which keys are equal.
 pub fn by_collation(layout: &Layout) -> bool {
-    key_case(&layout.key().kind) == Case::Collation
+    matches!(key_case(&layout.key().kind), Case::Ignored | Case::Collation)
 }
 
 /// How the database's unique index compares keys.
@@ -103,9 +102,7 @@ mod tests {
 
     #[test]
     fn keys_are_compared_as_the_unique_index_compares_them() {
-        for (case, alike) in
-            [(Case::Exact, (false, false)), (Case::AsciiIgnored, (true, false)), (Case::Ignored, (true, true))]
-        {
+        for (case, alike) in [(Case::Exact, (false, false)), (Case::AsciiIgnored, (true, false))] {
             let mut layout = layout(&["id"]);
             layout.columns[0].column.kind = ColumnType::Text { max: None, padded: false, case };
             let digester = Digester::new(&layout, 7);

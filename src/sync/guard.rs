@@ -88,6 +88,30 @@ fn breaches(figures: &Figures, safeguards: &Safeguards, action: Action) -> Vec<S
     reasons
 }
 
+/// So many active users that no limit is broken, however many more there are. None: it takes them all to say.
+pub fn enough(figures: &Figures, safeguards: &Safeguards) -> Option<u64> {
+    let Safeguards { max_removals, max_emptied, max_updated, .. } = safeguards;
+    let limits = [
+        (Some(*max_removals), figures.removals),
+        (Some(*max_emptied), figures.emptied),
+        (*max_updated, figures.counts.updated),
+    ];
+    let enough = |(limit, found): (Option<Limit>, u64)| match limit {
+        Some(limit) if found > 0 => enough_for(limit, found),
+        _ => Some(0),
+    };
+    limits.into_iter().try_fold(0, |most: u64, limit| Some(most.max(enough(limit)?)))
+}
+
+fn enough_for(limit: Limit, found: u64) -> Option<u64> {
+    let of = match limit {
+        // More than all of them can't be.
+        Limit::Percent(percent) if percent > 0.0 => (found as f64 * 100.0 / percent).ceil() as u64 + 1,
+        _ => 0,
+    };
+    allowed(limit, of).is_none_or(|allowed| found <= allowed).then_some(of)
+}
+
 /// What goes beyond the approval.
 fn beyond(figures: &Figures, shown: &Shown) -> Vec<String> {
     [
@@ -133,6 +157,31 @@ mod tests {
             max_updated: None,
             min_rows: 1,
         }
+    }
+
+    #[test]
+    fn of_enough_users_no_limit_is_broken_and_of_fewer_one_may_be() {
+        let percent = |percent| Limit::Percent(percent);
+        for (limit, found, expected) in [
+            (percent(10.0), 0, Some(0)),
+            (percent(10.0), 10_000, Some(100_001)),
+            (percent(29.0), 29, Some(101)),
+            (percent(0.1), 1, Some(1_001)),
+            (percent(100.0), 7, Some(8)),
+            (percent(0.0), 1, None),
+            (Limit::Count(5), 5, Some(0)),
+            (Limit::Count(5), 6, None),
+        ] {
+            let safeguards = Safeguards { max_removals: limit, ..safeguards() };
+            let counted = |active| breaches(&figures(active, found, 0, 9, 0), &safeguards, Action::Upsert).is_empty();
+            assert_eq!(enough(&figures(0, found, 0, 9, 0), &safeguards), expected, "{found} by {limit:?}");
+            match expected {
+                Some(of) => assert!(counted(of) && counted(of * 2 + 5), "{found} of {of} by {limit:?}"),
+                None => assert!(!counted(1_000_000)),
+            }
+        }
+        let both = figures(0, 10, 300, 9, 0);
+        assert_eq!(enough(&both, &safeguards()), Some(3_001), "the one that wants most of them");
     }
 
     fn figures(active: u64, removals: u64, emptied: u64, read: u64, rejected: u64) -> Figures {

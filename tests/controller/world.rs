@@ -370,9 +370,11 @@ impl Work for World {
 
     async fn forget(&self, run: &UserSyncRun) -> Result<(), String> {
         let name = run.metadata.name.clone().unwrap();
-        // Its object goes after what is kept of it.
-        assert!(self.objects.lock().unwrap().runs.contains_key(&name));
-        self.forgotten.lock().unwrap().push(name);
+        // Its object goes after what is kept of it. A look from before that may still have it, and then it is asked once more.
+        let there = self.objects.lock().unwrap().runs.contains_key(&name);
+        let mut forgotten = self.forgotten.lock().unwrap();
+        assert!(there || forgotten.contains(&name));
+        forgotten.push(name);
         if self.keeps.load(Ordering::SeqCst) { Err("the store is down".into()) } else { Ok(()) }
     }
 

@@ -125,7 +125,7 @@ fn what_a_run_did_is_printed_out_of_the_bucket() {
     world.kubectl(&["patch", "usrun", &run, "--subresource=status", "--type=merge", "-p", &forged]);
     let led = verb_with(&world, &["report", &run, "--rejects"], &gateway.environment());
     assert!(led.code == 1 && led.stderr.contains("which is no file of its report"), "{led:?}");
-    assert!(!operator.said(SECRET) && !operator.said("WARN"), "{}", operator.log());
+    assert!(!operator.said(SECRET) && !operator.warned(), "{}", operator.log());
 }
 
 #[test]

@@ -36,8 +36,6 @@ fn the_rights_as_shipped_are_enough() {
     assert!(world.kubectl(&["get", "events"]).contains("RunCompleted"));
     assert_eq!(operator.http("/readyz").0, 200);
     let log = operator.log();
-    // An API server takes its time with definitions that are new to it.
-    let warned = log.lines().any(|line| line.contains("WARN") && !line.contains("storage is (re)initializing"));
-    assert!(!log.contains("forbidden") && !warned, "{log}");
+    assert!(!log.contains("forbidden") && !operator.warned(), "{log}");
     assert!(operator.stop().success());
 }

@@ -120,7 +120,7 @@ fn a_run_of_no_sync_is_refused_on_itself_once() {
     world.drop_file("userdata_1.csv", 3);
     world.update("1");
     assert_eq!((world.users(), before), (3, (versions("early"), versions("late"))), "nothing more is written");
-    assert!(!operator.said("WARN"), "{}", operator.log());
+    assert!(!operator.warned(), "{}", operator.log());
 }
 
 #[test]

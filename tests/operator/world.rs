@@ -243,6 +243,11 @@ impl Operator {
         self.log().contains(text)
     }
 
+    /// Whether it has warned of anything but an API server that is still making room for resources it was just told of.
+    pub fn warned(&self) -> bool {
+        self.log().lines().any(|line| line.contains("WARN") && !line.contains("storage is (re)initializing"))
+    }
+
     pub fn leads(&self) -> bool {
         self.http("/metrics").1.lines().any(|line| line == "usersync_leader 1")
     }

@@ -197,6 +197,9 @@ folder=$1
 shift
 cd "$folder"
 export LD_LIBRARY_PATH=$folder/programs/lib
+# A server that starts clears the temporary tables of all servers away that share the folder for them.
+mkdir tmp
+export TMPDIR=$folder/tmp
 if [ -x programs/bin/mysqld ]; then
     # The plainest way to prove a password: the client that comes with MariaDB knows no other.
     program="mysqld --no-defaults --basedir=$folder/programs --default-authentication-plugin=mysql_native_password"

@@ -104,14 +104,11 @@ impl Transaction {
         Ok(())
     }
 
-    /// Fills the temporary table.
+    /// Fills the temporary table. The planner is told nothing of it: then it looks up row by row by the key, whatever it would
+    /// make of a few thousand rows beside a million.
     async fn fill(&mut self, sql: &str, count: usize, row: impl FnMut(usize, &mut String)) -> Result<(), StoreError> {
         let filled = copy_in(&mut self.session, sql, count, row).await;
-        filled.map_err(|e| self.session.line.error("fill a temporary table", &self.grant, &e))?;
-        if count > 256 {
-            self.session.run("look at a temporary table", &self.grant, &self.statements.analyze()).await?;
-        }
-        Ok(())
+        filled.map_err(|e| self.session.line.error("fill a temporary table", &self.grant, &e)).map(drop)
     }
 
     /// Runs a statement on rows under a savepoint: how many it wrote, or why it was refused (then nothing of it stays).
@@ -327,6 +324,10 @@ impl Attempt for Adding<'_> {
 
     async fn hopeless(&mut self, places: &[usize]) -> Result<Vec<(usize, Refusal)>, StoreError> {
         let on = &mut *self.0;
+        if !on.references.is_empty() {
+            // Here the rows are looked for among themselves.
+            on.session.run("look at a temporary table", &on.grant, &on.statements.analyze()).await?;
+        }
         let mut references = References::default();
         for column in on.references.clone() {
             let sql = on.statements.referring(column, places);

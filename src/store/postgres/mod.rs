@@ -186,8 +186,14 @@ impl UserStore for Postgres {
         Ok(scan::stream(session, sql, &kinds, "read who is deactivated", right).boxed())
     }
 
-    async fn key_forms(&self, layout: &Layout, _: &Rows) -> Result<Rows, StoreError> {
-        Err(users::loose(&self.server.name, &layout.key().name, "the match key"))
+    async fn key_forms(&self, layout: &Layout, keys: &Rows) -> Result<Rows, StoreError> {
+        if !matches!(layout.key().kind, ColumnType::Text { case: Case::Ignored, .. }) {
+            return Err(users::loose(&self.server.name, &layout.key().name, "the match key"));
+        }
+        let mut session = self.session().await?;
+        let forms = scan::lower_case(&mut session, keys).await?;
+        self.keep(session);
+        Ok(forms)
     }
 
     async fn outside(

@@ -6,6 +6,7 @@ use sqlx::{Row as _, postgres::PgRow};
 
 use super::{
     ledger::{MIGRATIONS, SYNCS, forget_old_sql, grant, json, word},
+    scan,
     session::Session,
     sql::{literal, quote},
     users::{self, Users, in_schema},
@@ -16,6 +17,7 @@ use crate::{
         column::{Case, Column, ColumnType},
         job::SyncId,
         ledger::{Claim, Fence},
+        rows::Rows,
     },
     ports::StoreError,
     store::claims::{self, Place},
@@ -141,8 +143,15 @@ async fn resolved(session: &mut Session, users: &Users, claim: &Claim) -> Result
                     return Err(users::loose(&session.line.name, name, "in target.scope"));
                 }
                 let canonical = value::canonical(kind, value).map(Cow::into_owned).unwrap_or_else(|_| value.clone());
-                let any_case = matches!(kind, ColumnType::Text { case: Case::Ignored, .. });
-                *value = if any_case { canonical.to_lowercase() } else { canonical };
+                *value = match kind {
+                    ColumnType::Text { case: Case::Ignored, .. } => {
+                        let mut word = Rows::new(1);
+                        word.push(Some(&canonical));
+                        let lower = scan::lower_case(session, &word).await?;
+                        lower.iter().next().and_then(|row| row.get(0)).unwrap_or(&canonical).to_owned()
+                    }
+                    _ => canonical,
+                };
             }
         }
     }

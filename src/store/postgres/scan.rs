@@ -51,8 +51,15 @@ pub async fn condition(
     let scope = users::scope_sql("u", scope);
     let Some(keys) = only else { return Ok(scope) };
     let own = key_type(session, users, layout).await?;
-    let keys: Vec<String> = keys.iter().filter_map(|row| row.get(0).map(literal)).collect();
-    Ok(format!("{scope} and u.{} = any (array[{}]::{own}[])", quote(&layout.key().name), keys.join(",")))
+    let keys: Vec<String> = keys.iter().filter_map(|row| row.get(0).map(element)).collect();
+    // One literal: of ten thousand, the server would read each by itself.
+    let keys = literal(&format!("{{{}}}", keys.join(",")));
+    Ok(format!("{scope} and u.{} = any ({keys}::{own}[])", quote(&layout.key().name)))
+}
+
+/// A text as it stands in an array's literal.
+fn element(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// How many users there are in scope, counted up to `most`.
@@ -144,6 +151,20 @@ impl Drop for Batches {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// These keys in the lower case by which `citext` compares them: that of the database's own collation.
+pub async fn lower_case(session: &mut Session, keys: &Rows) -> Result<Rows, StoreError> {
+    let Session { conn, line } = session;
+    let keys: Vec<Option<&str>> = keys.iter().map(|row| row.get(0)).collect();
+    let sql =
+        "select lower(k collate \"default\") from unnest($1::text[]) with ordinality as x (k, place) order by place";
+    let query = sqlx::query_scalar::<_, Option<String>>(sql).bind(keys).fetch_all(conn);
+    let mut forms = Rows::new(1);
+    for form in line.wait("compare the match keys", "", query).await? {
+        forms.push(form.as_deref());
+    }
+    Ok(forms)
 }
 
 /// Whether the match key alone is unique in the table, whatever the scope.

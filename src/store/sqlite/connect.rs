@@ -153,7 +153,8 @@ impl File {
             .synchronous(SqliteSynchronous::Full)
             // Needs no folder for temporary files; they are small here.
             .pragma("temp_store", "memory")
-            .pragma("cache_size", "-16384")
+            // In KiB. Reading goes through the file once: what was read is not needed again.
+            .pragma("cache_size", if access == Access::Read { "-2048" } else { "-8192" })
             .pragma("query_only", if access == Access::Read { "on" } else { "off" })
             .row_buffer_size(512)
             // Statements may show values in constraint messages, and reports say what was done.

@@ -11,9 +11,12 @@
 //! | [`approve`] | the commands that approve a held run |
 //! | [`summary`] | the text for the terminal |
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io};
 
-use crate::model::plan::{Layout, LayoutColumn};
+use crate::model::{
+    change::Change,
+    plan::{Layout, LayoutColumn},
+};
 
 pub mod approve;
 pub mod attachment;
@@ -49,6 +52,24 @@ fn guarded(cell: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(cell)
     }
+}
+
+/// Bytes that are packed at once: a compressor that is fed line by line writes line by line, too.
+const PORTION: usize = 64 << 10;
+
+/// A list of users who changed, one after the other.
+pub trait UserList {
+    /// What it is written to.
+    type Into;
+
+    /// A user who was updated or removed.
+    fn change(&mut self, change: &Change) -> io::Result<()>;
+
+    /// A user who was added: the file holds the rest.
+    fn added(&mut self, key: &str, line: u64) -> io::Result<()>;
+
+    /// Ends the list and gives back where it went.
+    fn finish(self) -> io::Result<Self::Into>;
 }
 
 /// What the writers must know of a layout's columns, in its order.

@@ -1,21 +1,19 @@
 //! `records.jsonl.gz`: what changed, user by user, for programs.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use flate2::{Compression, write::GzEncoder};
 use serde::{Serialize, Serializer};
 
-use super::Columns;
+use super::{Columns, PORTION, UserList};
 use crate::model::{change::Change, plan::Layout, report::ChangeAction};
 
 /// Writes one JSON object on a line for each user: `action`, `userId`, `line` (null for a user absent from the file);
 /// of an updated user `old` and `new` with the properties that change, of a removed one `old` with the mapped
 /// properties. Empty is null; sensitive values are masked. The match key is `userId` and nowhere else.
 pub struct RecordsWriter<W: Write> {
-    gzip: GzEncoder<W>,
+    gzip: BufWriter<GzEncoder<W>>,
     columns: Columns,
-    /// The line at work, kept for its memory.
-    line: Vec<u8>,
 }
 
 #[derive(Serialize)]
@@ -43,11 +41,14 @@ impl<W: Write> RecordsWriter<W> {
     /// Begins the file. It has no header.
     pub fn new(write: W, layout: &Layout) -> Self {
         let gzip = GzEncoder::new(write, Compression::fast());
-        Self { gzip, columns: Columns::new(layout), line: Vec::new() }
+        Self { gzip: BufWriter::with_capacity(PORTION, gzip), columns: Columns::new(layout) }
     }
+}
 
-    /// A user who was updated or removed.
-    pub fn change(&mut self, change: &Change) -> io::Result<()> {
+impl<W: Write> UserList for RecordsWriter<W> {
+    type Into = W;
+
+    fn change(&mut self, change: &Change) -> io::Result<()> {
         let columns = &self.columns;
         let action = ChangeAction::from(change.kind);
         let (old, new) = if action == ChangeAction::Removed {
@@ -59,28 +60,23 @@ impl<W: Write> RecordsWriter<W> {
             (Properties(old), Some(Properties(new)))
         };
         let record = Record { action, user_id: columns.key(change.key()), line: change.line, old: Some(old), new };
-        write_line(&mut self.gzip, &mut self.line, &record)
+        write_line(&mut self.gzip, &record)
     }
 
-    /// A user who was added: the file holds the rest.
-    pub fn added(&mut self, key: &str, line: u64) -> io::Result<()> {
+    fn added(&mut self, key: &str, line: u64) -> io::Result<()> {
         let user_id = self.columns.key(key);
         let record = Record { action: ChangeAction::Added, user_id, line: Some(line), old: None, new: None };
-        write_line(&mut self.gzip, &mut self.line, &record)
+        write_line(&mut self.gzip, &record)
     }
 
-    /// Ends the file and gives back where it went.
-    pub fn finish(self) -> io::Result<W> {
-        self.gzip.finish()
+    fn finish(self) -> io::Result<W> {
+        self.gzip.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
     }
 }
 
-/// The compressor gets whole lines: fed with the serialiser's small pieces it would be several times slower.
-fn write_line(write: &mut impl Write, line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
-    line.clear();
-    serde_json::to_writer(&mut *line, record)?;
-    line.push(b'\n');
-    write.write_all(line)
+fn write_line(write: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *write, record)?;
+    write.write_all(b"\n")
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::{
     cell::{self, Stored},
     connect::File,
     errors, ledger,
-    shape::{Shape, arguments, execute},
+    shape::{CHUNK, Shape, arguments, execute},
     types::Affinity,
 };
 use crate::{
@@ -130,6 +130,21 @@ impl Transaction {
             .collect()
     }
 
+    /// How many of so many changes are tried at once: all of them where one may need another. Until a savepoint is released SQLite
+    /// keeps each page in memory that was written since, as it was.
+    fn at_once(&self, changes: usize) -> usize {
+        let apart = self.exchanged().is_empty() && self.shape.references.is_empty();
+        if apart { CHUNK } else { changes.max(1) }
+    }
+
+    async fn change_part(&mut self, kind: ChangeKind, changes: &[Change]) -> Result<Vec<Refused>, StoreError> {
+        let addresses = self.find(changes).await?;
+        let mut writing = change::Changes { transaction: self, kind, changes, addresses, put_back: Vec::new() };
+        let refused = bisect(&mut writing, changes.len()).await?;
+        let put_back = writing.put_back;
+        Ok(refused::changes(&self.layout, changes, refused, put_back))
+    }
+
     fn kind(&self, column: usize) -> &ColumnType {
         &self.layout.columns[column].column.kind
     }
@@ -142,11 +157,14 @@ impl Transaction {
 #[async_trait]
 impl Apply for Transaction {
     async fn change(&mut self, kind: ChangeKind, changes: &[Change]) -> Result<Vec<Refused>, StoreError> {
-        let addresses = self.find(changes).await?;
-        let mut writing = change::Changes { transaction: self, kind, changes, addresses, put_back: Vec::new() };
-        let refused = bisect(&mut writing, changes.len()).await?;
-        let put_back = writing.put_back;
-        Ok(refused::changes(&self.layout, changes, refused, put_back))
+        let mut refused = Vec::new();
+        let mut from = 0;
+        for part in changes.chunks(self.at_once(changes.len())) {
+            let of_part = self.change_part(kind, part).await?;
+            refused.extend(of_part.into_iter().map(|row| Refused { index: from + row.index, ..row }));
+            from += part.len();
+        }
+        Ok(refused)
     }
 
     async fn add(&mut self, users: &Rows) -> Result<Vec<Refused>, StoreError> {
