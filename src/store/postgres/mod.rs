@@ -191,8 +191,11 @@ impl UserStore for Postgres {
             return Err(users::loose(&self.server.name, &layout.key().name, "the match key"));
         }
         let mut session = self.session().await?;
-        let forms = scan::lower_case(&mut session, keys).await?;
+        let keys: Vec<Option<&str>> = keys.iter().map(|row| row.get(0)).collect();
+        let lower = scan::lower_case(&mut session, &keys).await?;
         self.keep(session);
+        let mut forms = Rows::new(1);
+        lower.iter().for_each(|form| forms.push(form.as_deref()));
         Ok(forms)
     }
 

@@ -17,7 +17,6 @@ use crate::{
         column::{Case, Column, ColumnType},
         job::SyncId,
         ledger::{Claim, Fence},
-        rows::Rows,
     },
     ports::StoreError,
     store::claims::{self, Place},
@@ -145,10 +144,8 @@ async fn resolved(session: &mut Session, users: &Users, claim: &Claim) -> Result
                 let canonical = value::canonical(kind, value).map(Cow::into_owned).unwrap_or_else(|_| value.clone());
                 *value = match kind {
                     ColumnType::Text { case: Case::Ignored, .. } => {
-                        let mut word = Rows::new(1);
-                        word.push(Some(&canonical));
-                        let lower = scan::lower_case(session, &word).await?;
-                        lower.iter().next().and_then(|row| row.get(0)).unwrap_or(&canonical).to_owned()
+                        let lower = scan::lower_case(session, &[Some(&canonical)]).await?;
+                        lower.into_iter().flatten().next().unwrap_or(canonical)
                     }
                     _ => canonical,
                 };

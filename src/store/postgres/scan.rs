@@ -153,18 +153,13 @@ impl Drop for Batches {
     }
 }
 
-/// These keys in the lower case by which `citext` compares them: that of the database's own collation.
-pub async fn lower_case(session: &mut Session, keys: &Rows) -> Result<Rows, StoreError> {
+/// These words in the lower case by which `citext` compares them: that of the database's own collation.
+pub async fn lower_case(session: &mut Session, words: &[Option<&str>]) -> Result<Vec<Option<String>>, StoreError> {
     let Session { conn, line } = session;
-    let keys: Vec<Option<&str>> = keys.iter().map(|row| row.get(0)).collect();
     let sql =
-        "select lower(k collate \"default\") from unnest($1::text[]) with ordinality as x (k, place) order by place";
-    let query = sqlx::query_scalar::<_, Option<String>>(sql).bind(keys).fetch_all(conn);
-    let mut forms = Rows::new(1);
-    for form in line.wait("compare the match keys", "", query).await? {
-        forms.push(form.as_deref());
-    }
-    Ok(forms)
+        "select lower(w collate \"default\") from unnest($1::text[]) with ordinality as x (w, place) order by place";
+    let query = sqlx::query_scalar(sql).bind(words).fetch_all(conn);
+    line.wait("compare the match keys", "", query).await
 }
 
 /// Whether the match key alone is unique in the table, whatever the scope.

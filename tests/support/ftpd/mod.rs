@@ -261,10 +261,17 @@ impl Drop for Ftpd {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
-            eprintln!("{:?}'s log:\n{}", self.brand, self.log());
+            // Its last words: why the test failed stands before them, and is to be found.
+            let log = self.log();
+            let before = log.lines().count().saturating_sub(LAST_WORDS);
+            eprintln!("{:?}'s log ends with:", self.brand);
+            log.lines().skip(before).for_each(|line| eprintln!("{line}"));
         }
     }
 }
+
+/// How many lines of a server's log are shown when a test fails.
+const LAST_WORDS: usize = 40;
 
 /// The source of a job.
 pub fn open(job: SourceJob) -> Arc<dyn Source> {
