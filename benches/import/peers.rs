@@ -127,7 +127,11 @@ impl<'a> Peer<'a> {
                 self.run("vacuum (analyze) slings;");
                 self.run("checkpoint");
             }
-            Database::MariaDb { .. } => self.run("analyze table users, theirs;"),
+            Database::MariaDb { .. } => {
+                // Waits until old versions of rows are gone.
+                self.run("set global innodb_max_purge_lag_wait = 0;");
+                self.run("analyze table users, theirs;");
+            }
             Database::Sqlite => {}
         }
         assert!(Command::new("sync").status().unwrap().success());

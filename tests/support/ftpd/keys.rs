@@ -8,7 +8,8 @@ use super::{NAME, Version};
 pub struct Authority {
     /// PEM.
     pub certificate: String,
-    folder: tempfile::TempDir,
+    /// PEM. In no file: the usual one lasts as long as the process, and nobody would delete it.
+    key: String,
 }
 
 /// What a server shows, and the key to it; PEM.
@@ -35,7 +36,8 @@ impl Authority {
                 "authority.pem",
             ],
         );
-        Self { certificate: fs::read_to_string(folder.path().join("authority.pem")).unwrap(), folder }
+        let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
+        Self { certificate: read("authority.pem"), key: read("key.pem") }
     }
 
     /// The one that jobs trust.
@@ -46,8 +48,10 @@ impl Authority {
 
     /// A certificate for that name (`DNS:…` or `IP:…`), good for so many days; past ones for a negative number.
     pub fn vouch(&self, name: &str, days: i32) -> Certificate {
-        let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
+        fs::write(folder.join("authority.pem"), &self.certificate).unwrap();
+        fs::write(folder.join("authority.key"), &self.key).unwrap();
         fs::write(folder.join("extensions"), format!("subjectAltName={name}\nextendedKeyUsage=serverAuth\n")).unwrap();
         openssl(
             folder,
@@ -56,7 +60,7 @@ impl Authority {
         );
         openssl(
             folder,
-            &["x509", "-req", "-in", "request.pem", "-CA", "../authority.pem", "-CAkey", "../key.pem"],
+            &["x509", "-req", "-in", "request.pem", "-CA", "authority.pem", "-CAkey", "authority.key"],
             &["-CAcreateserial", "-days", &days.to_string(), "-extfile", "extensions", "-out", "certificate.pem"],
         );
         let read = |name| fs::read_to_string(folder.join(name)).unwrap();
