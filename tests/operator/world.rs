@@ -151,13 +151,16 @@ impl World {
         condition(&self.status(), name)
     }
 
-    /// All runs, each with its trigger, mode and reason: `UpdateNow Import Completed`; in the order of their making.
+    /// All runs, each with its trigger, mode and reason: `UpdateNow Import Completed`; sorted by these words, as several may be made
+    /// within one second, which is all that the API server tells of their order.
     pub fn runs(&self) -> Vec<String> {
-        self.run_objects().iter().map(Self::outcome).collect()
+        let mut runs: Vec<_> = self.run_objects().iter().map(Self::outcome).collect();
+        runs.sort();
+        runs
     }
 
     pub fn run_objects(&self) -> Vec<Value> {
-        let list = self.kubectl(&["get", "usrun", "-o", "json", "--sort-by=.metadata.creationTimestamp"]);
+        let list = self.kubectl(&["get", "usrun", "-o", "json"]);
         serde_json::from_str::<Value>(&list).unwrap()["items"].as_array().unwrap().clone()
     }
 

@@ -121,33 +121,10 @@ fn one(all: Vec<Listed>, name: &str) -> Listed {
 
 /// Fetches a file into memory, from an offset.
 async fn fetch(source: &dyn Source, file: &Stamp, from: u64) -> Result<Vec<u8>, SourceError> {
-    fetch_telling(source, file, from, &|_| {}).await
-}
-
-/// How often a fetch that breaks off goes on.
-const BREAKS: usize = 3;
-
-/// Fetches a file into memory as a run does: what breaks off goes on from there. A busy machine's servers break connections off now
-/// and then; what a source makes of that is tried where it is made to happen ([`faults`]).
-async fn fetch_telling(
-    source: &dyn Source,
-    file: &Stamp,
-    from: u64,
-    progress: &(dyn Fn(u64) + Send + Sync),
-) -> Result<Vec<u8>, SourceError> {
     let mut content = Vec::new();
-    for _ in 0..BREAKS {
-        let begin = from + content.len() as u64;
-        match source.fetch(file, begin, &mut content, progress).await {
-            Err(SourceError::Unreachable(why)) => eprintln!("{} broke off from {begin}: {why}", file.name),
-            Err(error) => return Err(error),
-            Ok(bytes) => {
-                assert_eq!(bytes, from + content.len() as u64);
-                return Ok(content);
-            }
-        }
-    }
-    panic!("{} broke off {BREAKS} times", file.name);
+    let bytes = source.fetch(file, from, &mut content, &|_| {}).await?;
+    assert_eq!(bytes, from + content.len() as u64);
+    Ok(content)
 }
 
 /// The error's text, which must hold each of `parts`.

@@ -2,10 +2,13 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, sync::Mutex};
 
-use usersync::ports::SourceError;
+use usersync::{
+    model::file::Stamp,
+    ports::{Source, SourceError},
+};
 
 use crate::{
-    fetch, fetch_telling, listed, look, noise, one, says,
+    fetch, listed, look, noise, one, says,
     support::ftpd::{Brand, Ftpd, Setup},
 };
 
@@ -23,18 +26,39 @@ pub async fn fetches(brand: Brand, setup: Setup) {
     let all = source.list().await.unwrap();
     let big = (&one(all.clone(), "big.csv")).into();
     let seen = Mutex::new(Vec::new());
-    let fetched = fetch_telling(&*source, &big, 0, &|bytes| seen.lock().unwrap().push(bytes)).await.unwrap();
-    assert!(fetched == content, "{} of {} bytes came, or others", fetched.len(), content.len());
+    let mut spare = 1;
+    let (size, fetched) = whole(&*source, &big, &|bytes| seen.lock().unwrap().push(bytes), &mut spare).await;
+    assert!(size == content.len() as u64 && fetched == content);
     let seen = seen.into_inner().unwrap();
-    assert!(seen.is_sorted() && *seen.last().unwrap() == content.len() as u64, "{seen:?}");
+    assert!(seen.is_sorted() && *seen.last().unwrap() == size, "{seen:?}");
     for name in look::NAMES {
-        let fetched = fetch(&*source, &(&one(all.clone(), name)).into(), 0).await.unwrap();
+        let (_, fetched) = whole(&*source, &(&one(all.clone(), name)).into(), &|_| {}, &mut spare).await;
         assert_eq!(fetched, [lines.clone(), name.as_bytes().to_vec()].concat(), "{name}");
     }
     assert_eq!(fetch(&*source, &(&one(all, "empty.csv")).into(), 0).await.unwrap(), b"");
     // The login is given back, and a new one made.
     source.rest().await;
     assert!(fetch(&*source, &big, 0).await.unwrap() == content);
+}
+
+/// Fetches a whole file as a run does, which goes on where a connection broke off. vsftpd has been seen to end one, once in many
+/// runs of all tests and never when looked for: `spare` says how often that may be, whatever is fetched.
+async fn whole(
+    source: &dyn Source,
+    file: &Stamp,
+    progress: &(dyn Fn(u64) + Send + Sync),
+    spare: &mut usize,
+) -> (u64, Vec<u8>) {
+    let mut fetched = Vec::new();
+    loop {
+        match source.fetch(file, fetched.len() as u64, &mut fetched, progress).await {
+            Err(SourceError::Unreachable(why)) if *spare > 0 => {
+                eprintln!("{} broke off from {}: {why}", file.name, fetched.len());
+                *spare -= 1;
+            }
+            size => return (size.unwrap(), fetched),
+        }
+    }
 }
 
 pub async fn goes_on_from_an_offset(brand: Brand, setup: Setup) {
@@ -45,8 +69,9 @@ pub async fn goes_on_from_an_offset(brand: Brand, setup: Setup) {
     let file = listed(&*source, "two words.csv").await;
     for from in [1, 65_536, 999_999, 1_000_000] {
         let seen = Mutex::new(Vec::new());
-        let rest = fetch_telling(&*source, &file, from, &|bytes| seen.lock().unwrap().push(bytes)).await.unwrap();
-        assert!(rest == content[from as usize..], "from {from}: {} bytes", rest.len());
+        let mut rest = Vec::new();
+        let size = source.fetch(&file, from, &mut rest, &|bytes| seen.lock().unwrap().push(bytes)).await.unwrap();
+        assert!(size == 1_000_000 && rest == content[from as usize..], "from {from}: {size}, {} bytes", rest.len());
         // What is there already counts.
         assert!(seen.lock().unwrap().iter().all(|&bytes| bytes >= from));
     }
