@@ -52,8 +52,7 @@ async fn each_file_is_imported_once_whichever_pod_goes() {
     assert_eq!((run.added(), run.updated()), (500, 0));
     let successor = installed.leader_but(&leader);
     assert_eq!(people.users(), file);
-    let said = log.text();
-    assert!(said.contains("gave back Lease"), "{said}");
+    installed.cluster.wait_for(|| log.text().contains("gave back Lease"), LIMIT, "the pod gives back its Lease");
     people.is_settled(&[&run]);
 
     // A pod that is killed has none: another one begins anew.

@@ -84,8 +84,7 @@ async fn events_of_any_length_are_told() {
     let event = Event { kind: EventKind::RunHeld, message: "é".repeat(2000) };
     world.host.tell(&sync.metadata, &event).await;
     world.host.tell(&sync.metadata, &Event { kind: EventKind::RunHeld, message: "again".to_owned() }).await;
-    let events = world.json(&["get", "events.events.k8s.io", "-o", "json"]);
-    let events: Vec<_> = events["items"].as_array().unwrap().iter().collect();
+    let events = world.cluster.list(&["events.events.k8s.io", "-n", &world.namespace]);
     assert_eq!(events.len(), 2, "each is one of its own");
     for event in &events {
         assert_eq!((&event["reason"], &event["type"]), (&json!("RunHeld"), &json!("Warning")));

@@ -135,8 +135,7 @@ impl Installed {
     /// The pods' names, once there are two and no other, both ready.
     pub fn two_ready_pods(&self) -> Vec<String> {
         let find = || {
-            let pods = self.cluster.get(&["pods", "-n", NAMESPACE]).unwrap();
-            let pods = pods["items"].as_array().unwrap();
+            let pods = self.cluster.list(&["pods", "-n", NAMESPACE]);
             let ready = pods.iter().filter(|pod| {
                 let mut conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
                 conditions.any(|said| said["type"] == "Ready" && said["status"] == "True")
@@ -197,8 +196,7 @@ impl Installed {
         assert!(!asked.is_empty());
         let refused: Vec<_> = asked.iter().filter(|event| [401, 403].contains(&event.code)).collect();
         assert!(refused.is_empty(), "{refused:?}");
-        let pods = self.cluster.get(&["pods", "-n", NAMESPACE]).unwrap();
-        for pod in pods["items"].as_array().unwrap() {
+        for pod in self.cluster.list(&["pods", "-n", NAMESPACE]) {
             let name = pod["metadata"]["name"].as_str().unwrap();
             assert_eq!(pod["status"]["containerStatuses"][0]["restartCount"], 0, "{name}");
             let log = self.kubectl(&["logs", name]);

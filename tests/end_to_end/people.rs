@@ -206,9 +206,7 @@ spec:
     }
 
     fn runs(&self) -> Vec<Value> {
-        // kubectl says nothing of none.
-        let runs = self.cluster.get(&["usersyncruns", "-n", NAMESPACE]);
-        runs.map_or_else(Vec::new, |runs| runs["items"].as_array().unwrap().clone())
+        self.cluster.list(&["usersyncruns", "-n", NAMESPACE])
     }
 
     fn sync(&self) -> Value {
@@ -271,9 +269,12 @@ spec:
 
     /// The messages of events of that kind.
     fn told(&self, kind: &str) -> Vec<String> {
-        let events = self.cluster.get(&["events.events.k8s.io", "-n", NAMESPACE]).unwrap();
-        let events = events["items"].as_array().unwrap().iter().filter(|event| event["reason"] == kind);
-        events.map(|event| event["note"].as_str().unwrap_or_default().to_owned()).collect()
+        let events = self.cluster.list(&["events.events.k8s.io", "-n", NAMESPACE]);
+        events
+            .iter()
+            .filter(|event| event["reason"] == kind)
+            .map(|event| event["note"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What people ask for: by a manifest, an annotation, a patch.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::World;
 
@@ -112,8 +112,8 @@ fn a_held_run_waits_for_its_approval_and_no_other() {
     assert_eq!(world.users(), 5);
     assert_eq!(approvals(), ["Approval Import ApprovalOutdated", "Approval Import Completed"]);
 
-    let events: Value = serde_json::from_str(&world.kubectl(&["get", "events.events.k8s.io", "-o", "json"])).unwrap();
-    let reasons: Vec<_> = events["items"].as_array().unwrap().iter().map(|e| e["reason"].as_str().unwrap()).collect();
+    let events = world.cluster.list(&["events.events.k8s.io", "-n", &world.namespace]);
+    let reasons: Vec<_> = events.iter().map(|e| e["reason"].as_str().unwrap()).collect();
     for reason in ["RunStarted", "RunCompleted", "RunHeld"] {
         assert!(reasons.contains(&reason), "{reason}: {reasons:?}");
     }

@@ -160,8 +160,7 @@ impl World {
     }
 
     pub fn run_objects(&self) -> Vec<Value> {
-        let list = self.kubectl(&["get", "usrun", "-o", "json"]);
-        serde_json::from_str::<Value>(&list).unwrap()["items"].as_array().unwrap().clone()
+        self.cluster.list(&["usrun", "-n", &self.namespace])
     }
 
     pub fn outcome(run: &Value) -> String {

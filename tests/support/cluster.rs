@@ -126,6 +126,12 @@ impl Cluster {
         (!found.trim().is_empty()).then(|| serde_json::from_str(&found).unwrap())
     }
 
+    /// All objects of a kind (`["pods", "-n", "people"]`); none if there is none yet.
+    pub fn list(&self, arguments: &[&str]) -> Vec<Value> {
+        let found = self.ok(&[&["get", "-o", "json"], arguments].concat());
+        serde_json::from_str::<Value>(&found).unwrap()["items"].as_array().unwrap().clone()
+    }
+
     /// Runs `kubectl` with this text as its input.
     pub fn feed(&self, arguments: &[&str], text: &str) -> Said {
         let mut command = self.command();
