@@ -110,13 +110,11 @@ pub fn condition<'a>(status: &'a Value, kind: &str) -> Option<&'a Value> {
     status["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)
 }
 
-/// The runs that are kept, as objects.
+/// The runs that are kept, as objects: one may be removed while they are read.
 pub fn kept(world: &World) -> Vec<Value> {
-    let names = world.names(".usersync/runs/default");
-    names
-        .iter()
-        .map(|name| serde_yaml::from_str(&world.read(&format!(".usersync/runs/default/{name}"))).unwrap())
-        .collect()
+    let folder = ".usersync/runs/default";
+    let read = |name: &String| fs::read_to_string(world.path(&format!("{folder}/{name}"))).ok();
+    world.names(folder).iter().filter_map(read).map(|text| serde_yaml::from_str(&text).unwrap()).collect()
 }
 
 /// What `usersync runs` lists, the newest first.

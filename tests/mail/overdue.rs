@@ -18,7 +18,7 @@ fn people_and_programs_are_told_once_each_time_that_no_file_comes() {
         "to: [it@example.com], bcc: [boss@example.com], failedImportTo: [hr@example.com], when: OnFailure}}, {}",
         hooked()
     );
-    let schedule = "schedule: {daily: {at: '01:00'}, expectFileEvery: 2s}";
+    let schedule = "schedule: {daily: {at: '01:00'}, expectFileEvery: 6s}";
     let world = scene(&Server::plain(&postfix), &email, &[schedule]);
     hook.named_in(&world);
     let mut local = world.command(&["local", "."]);
@@ -28,7 +28,7 @@ fn people_and_programs_are_told_once_each_time_that_no_file_comes() {
     let mail = parse(&alert);
     assert_eq!(mail.subject(), Some("hr: no file has come yet"));
     let said = mail.body_text(0).unwrap();
-    for words in ["One is expected every 2 seconds.", "userdata_*.csv in inbox", "What to do"] {
+    for words in ["One is expected every 6 seconds.", "userdata_*.csv in inbox", "What to do"] {
         assert!(said.contains(words), "{words}: {said}");
     }
     let id = header(&mail, "Message-ID");
@@ -50,7 +50,7 @@ fn people_and_programs_are_told_once_each_time_that_no_file_comes() {
     let told: Vec<Value> = hook.posts().iter().map(|post| serde_json::from_str(&post.body).unwrap()).collect();
     let reasons: Vec<_> = told.iter().map(|told| told["reason"].as_str().unwrap()).collect();
     assert_eq!(reasons, ["FileOverdue", "Completed", "FileOverdue"]);
-    assert_eq!((&told[2]["message"], &told[2]["expectedEverySeconds"]), (&Value::from(subject), &Value::from(2)));
+    assert_eq!((&told[2]["message"], &told[2]["expectedEverySeconds"]), (&Value::from(subject), &Value::from(6)));
     assert!(hook.posts().iter().all(Post::is_genuine));
     let documented = include_str!("../../docs/notifications.md").split("```json\n").nth(1).unwrap();
     let documented: Value = serde_json::from_str(documented.split("```").next().unwrap()).unwrap();

@@ -141,9 +141,14 @@ async fn a_connection_that_was_cut_is_made_anew() {
     bench.store.inspect().await.unwrap();
 }
 
+/// Waits until the server has no session of ours: one ends a little after its connection.
+const GONE: &str = "do $$ begin while exists (select from pg_stat_activity where application_name = 'usersync') \
+    loop perform pg_sleep(0.01), pg_stat_clear_snapshot(); end loop; end $$";
+
 #[tokio::test]
 async fn a_server_must_prove_who_it_is() {
     let (server, port) = Server::start_tls();
+    let local = server.url_for("postgres://x/test0", "postgres", super::support::postgres::PASSWORD);
     sql(&server.create_database(), "create table users (id text primary key)");
     let password = super::support::postgres::encoded(super::support::postgres::PASSWORD);
     let cert = server.folder().join("cert.pem");
@@ -160,22 +165,20 @@ async fn a_server_must_prove_who_it_is() {
         ("localhost", "sslmode=disable".to_owned(), Ok("f")),
     ] {
         let url = format!("postgres://postgres:{password}@{host}:{port}/test0?{parameters}");
-        let store = Postgres::connect(&target(&url, "users")).await;
         // With `caBundle` instead, it always verifies: the mode is said in the URL, or the strictest.
         let given = Target { ca_bundle: bundle.clone(), ..target(&url.replace(&trusted, ""), "users") };
         let verified = Postgres::connect(&given).await.map(drop);
         assert_eq!(verified.is_ok(), host == "localhost" || !parameters.starts_with("sslmode=verify-full"), "{url}");
+        sql(&local, GONE);
+        let store = Postgres::connect(&target(&url, "users")).await;
         match (store, expected) {
             (Ok(store), Ok(encrypted)) => {
                 store.inspect().await.unwrap();
                 let seen = "select bool_or(ssl) from pg_stat_ssl join pg_stat_activity using (pid) \
                     where application_name = 'usersync'";
-                let local = server.url_for("postgres://x/test0", "postgres", super::support::postgres::PASSWORD);
                 assert_eq!(sql(&local, seen), encrypted, "{host} {parameters}");
                 drop(store);
-                let gone = "do $$ begin while exists (select from pg_stat_activity where application_name = 'usersync') \
-                    loop perform pg_sleep(0.01), pg_stat_clear_snapshot(); end loop; end $$";
-                sql(&local, gone);
+                sql(&local, GONE);
             }
             (Err(error), Err(part)) => {
                 assert!(matches!(&error, StoreError::Unreachable(text) if text.contains(part)), "{error}");

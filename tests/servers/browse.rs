@@ -19,6 +19,7 @@ spec:
   source:
     ftp: {{host: {}, port: {}, tls: None, credentials: {{name: hr-ftp}}}}
     path: {}
+    timeouts: {{login: 5m, firstByte: 5m, stall: 5m}}
   mapping: {{userId: {{column: id}}, properties: [{{property: name}}]}}
   target: {{}}
 ---

@@ -75,7 +75,7 @@ impl<'a> Scene<'a> {
 
     /// The errand with this fault, and again without. False: the errand was done before it came to that.
     async fn try_with(&self, place: Place, fault: Fault) -> bool {
-        let patient = self.source(PATIENCE[2]);
+        let patient = self.source(Duration::from_secs(120));
         let mut ended = Ok(());
         let first = if fault == Fault::Stall { 0 } else { 2 };
         for patience in &PATIENCE[first..] {

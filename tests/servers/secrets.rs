@@ -22,6 +22,7 @@ spec:
     {source}
     path: {}
     stableFor: 1s
+    timeouts: {{login: 5m, firstByte: 5m, stall: 5m}}
   mapping: {{userId: {{column: id}}, properties: [{{property: name}}]}}
   target: {{}}
 ---

@@ -21,6 +21,7 @@ spec:
   source:
     sftp: {{host: 127.0.0.1, port: {}, credentials: {{name: hr-sftp}}{host_keys}}}
     path: {}
+    timeouts: {{login: 5m, firstByte: 5m, stall: 5m}}
   mapping: {{userId: {{column: id}}, properties: [{{property: name}}]}}
   target: {{}}
 ---

@@ -60,7 +60,7 @@ async fn a_file_in_crumbs_is_not_kept_until_its_first_byte_comes() {
 
 #[tokio::test]
 async fn an_answer_in_drips_is_not_waited_for_without_an_end() {
-    let source = tricked(Trick::Drips, |usual| SourceTimeouts { stall: Duration::from_millis(150), ..usual }).await;
+    let source = tricked(Trick::Drips, |usual| SourceTimeouts { stall: Duration::from_secs(1), ..usual }).await;
     let error = source.list().await.unwrap_err();
     assert!(matches!(error, SourceError::Unreachable(_)), "{error:?}");
     says(&error, &["too slowly", "a few bytes at a time"]);
@@ -83,7 +83,7 @@ async fn the_first_byte_has_a_time_out_of_its_own() {
     assert!(matches!(error, SourceError::Unreachable(_)), "{error:?}");
     says(&error, &["users.csv", "first byte", "0.3 s", "source.timeouts.firstByte"]);
     // A server that takes its time for it, but not for the rest.
-    let source = tricked(Trick::LateFirstByte, |usual| SourceTimeouts { stall: short, ..usual }).await;
+    let source = tricked(Trick::LateFirstByte, |usual| SourceTimeouts { stall: Duration::from_secs(3), ..usual }).await;
     let stamp = listed(&source, "users.csv").await;
     assert_eq!(fetch(&source, &stamp).await, Ok(vec![b'x'; 100]));
 }

@@ -66,11 +66,11 @@ async fn one_try_for_each_connection_is_enough() {
 #[tokio::test]
 async fn an_idle_limit_and_a_greeting_do_no_harm() {
     // The server counts whole seconds: one may be over at once.
-    let server = server(&["TimeoutIdle 3", "SFTPDisplayBanner /etc/passwd"]);
+    let server = server(&["TimeoutIdle 8", "SFTPDisplayBanner /etc/passwd"]);
     let source = Sftp::new(server.sftp_job(), &Servers::default());
     assert_eq!(source.list().await, Ok(vec![]));
     // What is tested is time that passes.
-    tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(17)).await;
     assert_eq!(source.list().await, Ok(vec![]));
 }
 

@@ -173,7 +173,7 @@ impl Odd {
                 self.trick = Trick::None;
                 let (mut this, request) = (self.clone(), request.to_vec());
                 tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    tokio::time::sleep(Duration::from_secs(4)).await;
                     for answer in this.answer(&request) {
                         let _ = handle.data(channel, string(&answer)).await;
                     }

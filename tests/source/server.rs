@@ -208,7 +208,7 @@ async fn a_silent_server_is_not_waited_for() {
     says(&error, &["source.timeouts.login"]);
 
     proxy.release();
-    let timeouts = SourceTimeouts { stall: short, ..job.timeouts };
+    let timeouts = SourceTimeouts { stall: Duration::from_secs(5), ..job.timeouts };
     let source = Sftp::new(SftpJob { port: proxy.port, timeouts, ..job }, &Servers::default());
     source.list().await.unwrap();
     proxy.hold_after(0);

@@ -81,8 +81,8 @@ impl Proxy {
     /// Waits until the line is held.
     pub async fn held(&self) {
         let mut hold = self.hold.subscribe();
-        let reached = tokio::time::timeout(Duration::from_secs(30), hold.wait_for(|hold| hold.reached));
-        reached.await.expect("that many bytes pass within 30 s").unwrap();
+        let reached = tokio::time::timeout(Duration::from_secs(120), hold.wait_for(|hold| hold.reached));
+        reached.await.expect("that many bytes pass within 120 s").unwrap();
     }
 
     /// Breaks every connection off; none is left afterwards.

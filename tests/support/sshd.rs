@@ -125,7 +125,7 @@ impl Sshd {
     pub fn end_logins(&mut self) {
         let mut family = children(self.process.id());
         kill_all(&mut family);
-        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        let deadline = std::time::Instant::now() + Duration::from_secs(120);
         while !children(self.process.id()).is_empty() {
             assert!(std::time::Instant::now() < deadline, "the logins end");
             std::thread::sleep(Duration::from_millis(5));

@@ -62,7 +62,7 @@ async fn a_file_that_changes_while_the_line_is_down_is_left_for_the_next_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_is_given_back_while_the_file_must_stand_still() {
     let sshd = Sshd::start("");
-    let bench = over_sftp(&sshd, sshd.port, json!({"source": {"stableFor": "2s"}})).await;
+    let bench = over_sftp(&sshd, sshd.port, json!({"source": {"stableFor": "15s"}})).await;
     upload(&sshd.outbox().join("users.csv"), &csv(10));
     let logins = || sshd.sessions();
     let watch = async {
